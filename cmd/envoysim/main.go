@@ -1,0 +1,4 @@
+// Command envoysim plays a home with an Enphase gateway, for demos and tests.
+package main
+
+func main() {}

@@ -1,0 +1,78 @@
+package reading
+
+import "time"
+
+// Flow names one of the six energies that are published.
+type Flow string
+
+// The flows.
+const (
+	Production  Flow = "production"
+	Consumption Flow = "consumption"
+	Import      Flow = "import"
+	Export      Flow = "export"
+	Charge      Flow = "charge"
+	Discharge   Flow = "discharge"
+)
+
+// Flows lists the six in the order of the wire form.
+func Flows() [6]Flow { return [6]Flow{Production, Consumption, Import, Export, Charge, Discharge} }
+
+// At returns the counter of a flow.
+func (e *Energy) At(f Flow) *Value {
+	switch f {
+	case Production:
+		return &e.ProductionWh
+	case Consumption:
+		return &e.ConsumptionWh
+	case Import:
+		return &e.ImportWh
+	case Export:
+		return &e.ExportWh
+	case Charge:
+		return &e.ChargeWh
+	case Discharge:
+		return &e.DischargeWh
+	}
+	panic("reading: unknown flow " + string(f))
+}
+
+// Counter is a lifetime counter as the gateway gave it: not yet trusted. The
+// ledger makes published energy of it.
+type Counter struct {
+	// Name is the counter's identity: which hardware or endpoint counts, and
+	// what ("ct/production/delivered", "inverter/122344043197", "v1/lifetime").
+	// Another name is another counter, whatever its value.
+	Name string
+	// Wh is the counter's state. It may be negative or step down: some
+	// firmware gives balances.
+	Wh float64
+	// Time is when it was measured, in our clock.
+	Time time.Time
+	// WrapWh is the step by which the counter is known to fall when a 32-bit
+	// joule counter inside the gateway overflows; 0 where none is known.
+	WrapWh float64
+	// MaxW is the most the hardware behind it can do, in W; 0 when unknown.
+	MaxW float64
+}
+
+// Term is a counter's part in a flow: +1 adds its differences, -1 subtracts.
+type Term struct {
+	Counter string
+	Sign    float64
+}
+
+// Account says how a flow is made of counters, or, where none exists, that it
+// is integrated from power.
+type Account struct {
+	Flow Flow
+	// Terms are summed; empty means integrate PowerW.
+	Terms []Term
+	// PowerW is the power whose positive part is integrated where no counter
+	// exists, in W, already signed so that positive means this flow; absent
+	// while it is unknown (the time without it counts nothing).
+	PowerW Value
+	// Held says that the flow does not count at present: import and export
+	// while off-grid.
+	Held bool
+}
