@@ -57,10 +57,23 @@ type Counter struct {
 }
 
 // Term is a counter's part in a flow: +1 adds its differences, -1 subtracts.
+//
+// Counter is the Name of a Counter of the same input, or an Integral name. A
+// term whose counter is missing from an input has not changed; it is never 0.
+// The terms of an account may change from one input to the next (a
+// microinverter joins or leaves): the flow goes on without a step.
 type Term struct {
 	Counter string
 	Sign    float64
 }
+
+// Integral names the energy that the ledger integrates for flow f itself,
+// because no counter exists for it ("flow/charge"). A Term may name it like a
+// Counter: the consumption of a house whose battery has no CT is the balance
+// of the CT counters plus Integral(Discharge) minus Integral(Charge). Its
+// state starts at 0 and is what the ledger has integrated for f's Account so
+// far, up to the same input. A flow with such a term is itself estimated.
+func Integral(f Flow) string { return "flow/" + string(f) }
 
 // Account says how a flow is made of counters, or, where none exists, that it
 // is integrated from power.
