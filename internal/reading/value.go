@@ -66,6 +66,9 @@ func Sum(values ...Value) Value {
 	return Of(total)
 }
 
+// Equal reports whether both are absent or both are the same number.
+func (v Value) Equal(w Value) bool { return v == w }
+
 // IsZero reports absence; encoding/json's omitzero asks it.
 func (v Value) IsZero() bool { return !v.known }
 

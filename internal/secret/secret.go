@@ -3,7 +3,10 @@
 // stars; only Reveal gives it away, so its calls are easy to find and count.
 package secret
 
-import "log/slog"
+import (
+	"crypto/subtle"
+	"log/slog"
+)
 
 const stars = "***"
 
@@ -38,3 +41,6 @@ func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // UnmarshalText reads a secret from a configuration file.
 func (t *Text) UnmarshalText(b []byte) error { t.s = string(b); return nil }
+
+// Equal compares two secrets in constant time.
+func (t Text) Equal(o Text) bool { return subtle.ConstantTimeCompare([]byte(t.s), []byte(o.s)) == 1 }
