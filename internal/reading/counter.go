@@ -54,6 +54,14 @@ type Counter struct {
 	WrapWh float64
 	// MaxW is the most the hardware behind it can do, in W; 0 when unknown.
 	MaxW float64
+	// StepWh is the resolution of a coarse counter: it stands still and then
+	// moves by that much at once (firmware 3.7 prints whole MWh), so one step
+	// is never a jump. 0 where the counter is fine.
+	StepWh float64
+	// Balance says that the counter rightly goes both ways (production.json's
+	// net whLifetime from firmware 7.3.466 on is imports minus exports): a
+	// fall within MaxW is a negative difference, not a reset.
+	Balance bool
 }
 
 // Term is a counter's part in a flow: +1 adds its differences, -1 subtracts.
