@@ -1,0 +1,127 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"envoyd/internal/fault"
+)
+
+// show presents a fetched token to the gateway and stores it if that takes it.
+// A gateway that is away leaves it pending: nobody logs in twice for one token.
+func (k *Keeper) show(ctx context.Context, t Token) error {
+	err := k.verify(ctx, t)
+	switch {
+	case err == nil:
+		return k.accept(t)
+	case fault.Is(err, fault.Auth):
+		k.setPending(Token{})
+		return k.failed(&fault.Error{
+			Kind: fault.Config, Op: "showing a new token to gateway " + k.cfg.Serial, Err: err,
+			Mend: "The gateway refuses a token fresh from Enphase. Check the gateway's clock and that the account owns this gateway.",
+		})
+	default:
+		k.setPending(t)
+		k.setProblem(err)
+		return err
+	}
+}
+
+func (k *Keeper) verify(ctx context.Context, t Token) error {
+	if k.cfg.Verifier == nil {
+		return errors.New("nobody can ask the gateway about the token")
+	}
+	return k.cfg.Verifier.CheckToken(ctx, t.Text)
+}
+
+// accept stores a fetched token that the gateway has taken. A login that ended
+// so is no risk for the account and does not count; tokens of 12 hours need
+// four a day.
+func (k *Keeper) accept(t Token) error {
+	attempt := k.attemptTime()
+	err := k.cfg.Files.updateAttempts(func(r *record) {
+		delete(r.Gateways, k.cfg.Serial)
+		delete(r.Stopped, k.hash)
+		r.uncount(attempt)
+	})
+	return errors.Join(err, k.keep(t))
+}
+
+// keep makes t the token in use and saves it.
+func (k *Keeper) keep(t Token) error {
+	if t.ObtainedAt.IsZero() {
+		t.ObtainedAt = time.Now().UTC().Truncate(time.Second)
+	}
+	k.mu.Lock()
+	k.pending, k.verifyWait, k.problem = Token{}, 0, nil
+	// It is used even if it cannot be saved: it is the one that works.
+	k.stored = keepLiving(t, k.stored)
+	delete(k.refused, t.Text.Reveal())
+	k.mu.Unlock()
+	k.cfg.Log.Info("new token", "gateway", k.cfg.Serial, "role", t.Role, "expires", t.ExpiresAt, "method", t.Method)
+	if err := k.cfg.Files.Save(t); err != nil {
+		k.setProblem(err)
+		return err
+	}
+	return nil
+}
+
+// showPending presents the pending token again when its time has come. It
+// returns false when there is none.
+func (k *Keeper) showPending(ctx context.Context) (wait time.Duration, waiting bool) {
+	k.mu.Lock()
+	t := k.pending
+	k.mu.Unlock()
+	if t.Text.IsZero() {
+		return 0, false
+	}
+	limited, cancel := context.WithTimeout(ctx, fetchLimit)
+	defer cancel()
+	if err := k.show(limited, t); err == nil {
+		return 0, false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.pending.Text.IsZero() { // refused
+		return 0, false
+	}
+	return k.verifyWait, true
+}
+
+func (k *Keeper) setPending(t Token) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if t.Text.IsZero() {
+		k.pending, k.verifyWait = Token{}, 0
+		return
+	}
+	k.verifyWait = min(max(verifyFirst, 2*k.verifyWait), verifyLast)
+	k.pending = t
+}
+
+// Offer takes a token that a person pasted. It replaces the present one only
+// if the gateway accepts it; if there is no usable one, it is stored also
+// while the gateway is away.
+func (k *Keeper) Offer(ctx context.Context, t Token) error {
+	op := "storing a token for gateway " + k.cfg.Serial
+	if t.Serial != k.cfg.Serial {
+		return &fault.Error{Kind: fault.Config, Op: op, Err: ErrOtherGateway,
+			Mend: "Make a token for this gateway's serial at https://entrez.enphaseenergy.com."}
+	}
+	if !t.Usable(time.Now(), k.clockTrusted()) {
+		return &fault.Error{Kind: fault.Config, Op: op, Err: errors.New("the token has already ended"),
+			Mend: "Make a new one at https://entrez.enphaseenergy.com."}
+	}
+	defer k.report()
+	err := k.verify(ctx, t)
+	if err != nil && (fault.Is(err, fault.Auth) || fault.Is(err, fault.Security) || !k.Current().Text.IsZero()) {
+		return &fault.Error{Kind: fault.KindOf(err), Op: op, Err: err,
+			Mend: "The gateway has not accepted this token, so the present one stays. " + fault.Mend(err)}
+	}
+	if err := k.keep(t); err != nil {
+		return err
+	}
+	k.nudge()
+	return nil
+}
