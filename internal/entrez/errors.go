@@ -1,0 +1,173 @@
+package entrez
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"envoyd/internal/fault"
+)
+
+// What can go wrong, to be matched with errors.Is.
+var (
+	ErrBadCredentials      = errors.New("wrong e-mail or password")
+	ErrMFARequired         = errors.New("the account asks for a one-time code")
+	ErrBadCode             = errors.New("the one-time code is wrong or too old")
+	ErrBlocked             = errors.New("the account is blocked")
+	ErrTooManySessions     = errors.New("the account has too many active sessions")
+	ErrGatewayNotPermitted = errors.New("the account may not open this gateway")
+	ErrThrottled           = errors.New("too many logins in a short time")
+	ErrUpstream            = errors.New("the service does not work at the moment")
+	ErrLayoutChanged       = errors.New("a page does not look as expected")
+)
+
+var errProxy = errors.New("the proxy in the environment has no valid address")
+
+const (
+	throttlePause = 15 * time.Minute // at least, after 429
+	longPause     = 24 * time.Hour   // blocked, too many sessions, a changed page
+)
+
+// failure is why one step did not work.
+type failure struct {
+	sentinel error
+	detail   string        // where and how; ours, never from a page but its title
+	after    time.Duration // the other side's wish
+	mend     string        // instead of the sentinel's own
+}
+
+func fail(sentinel error, format string, args ...any) *failure {
+	return &failure{sentinel: sentinel, detail: fmt.Sprintf(format, args...)}
+}
+
+// concernsAccount reports whether another way in would only do harm.
+func (f *failure) concernsAccount() bool {
+	for _, s := range []error{ErrBadCredentials, ErrMFARequired, ErrBadCode, ErrBlocked, ErrTooManySessions, ErrThrottled} {
+		if f.sentinel == s {
+			return true
+		}
+	}
+	return false
+}
+
+// answered is an error that knows how many definite answers the login page
+// gave on the way to it; package token counts them.
+type answered struct {
+	error
+	count int
+}
+
+func (a *answered) Unwrap() error { return a.error }
+
+// LoginAnswers is the number of logins that were definitely answered.
+func (a *answered) LoginAnswers() int { return a.count }
+
+// report makes of a failure what callers and people need.
+func (a *attempt) report(op string, f *failure) error {
+	e := &fault.Error{Op: op, After: f.after, Mend: f.mend}
+	kind, after, mend := f.judge()
+	e.Kind = kind
+	e.After = max(e.After, after)
+	if e.Mend == "" {
+		e.Mend = mend
+	}
+	cause := fmt.Errorf("%s: %w", f.detail, f.sentinel)
+	if f.concernsAccount() {
+		cause = fmt.Errorf("Enphase does not let %s in: %w (%s)", Mask(a.login.Email), f.sentinel, f.detail) //nolint:staticcheck // a name
+	}
+	e.Err = &answered{error: cause, count: a.answers}
+	return e
+}
+
+// judge is the table of what to do about each failure.
+func (f *failure) judge() (kind fault.Kind, after time.Duration, mend string) {
+	switch f.sentinel {
+	case ErrBadCredentials:
+		return fault.Auth, 0, "Correct account.username and account.password_file (try them at https://enlighten.enphaseenergy.com), then reload envoyd. Until then it does not try again, so that the account is not locked."
+	case ErrMFARequired:
+		return fault.Auth, 0, "Run envoyd token login, which asks for the code and keeps only the token; once a year is enough. Or paste a token with envoyd token set."
+	case ErrBadCode:
+		return fault.Auth, 0, "Run envoyd token login again and type the newest code from the e-mail."
+	case ErrBlocked:
+		return fault.Auth, longPause, "Wait a day, log in at https://enlighten.enphaseenergy.com to unblock the account, then run envoyd token login."
+	case ErrTooManySessions:
+		return fault.Transient, longPause, "Log out of Enphase's app and web site elsewhere; envoyd tries again in a day."
+	case ErrGatewayNotPermitted:
+		return fault.Config, longPause, "Check gateways[].serial and that this account owns the gateway; only Enphase support or the installer can change who owns it."
+	case ErrThrottled:
+		return fault.Transient, throttlePause, "Nothing need be done; envoyd tries again later."
+	case ErrLayoutChanged:
+		return fault.Transient, longPause, "Enphase has changed its pages. Paste a token from https://entrez.enphaseenergy.com with envoyd token set, and look for a newer envoyd."
+	default:
+		return fault.Transient, 0, "Nothing need be done; envoyd tries again and uses the present token as long as it lives."
+	}
+}
+
+// weight orders failures of different ways in by how much they say.
+func (f *failure) weight() int {
+	switch {
+	case f.concernsAccount():
+		return 3
+	case f.sentinel == ErrGatewayNotPermitted:
+		return 2
+	case f.sentinel == ErrLayoutChanged:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// Mask makes an e-mail address fit for a log: "jane@example.org" becomes
+// "j…@…".
+func Mask(email string) string {
+	name, _, at := strings.Cut(strings.TrimSpace(email), "@")
+	for _, first := range name {
+		if at {
+			return string(first) + "…@…"
+		}
+		return string(first) + "…"
+	}
+	return "…"
+}
+
+// offline says in our own words why no answer came. The words of net/http can
+// quote what the other side sent.
+func offline(host string, err error) *failure {
+	if f, ok := certificateFailure(host, err); ok {
+		return f
+	}
+	var dns *net.DNSError
+	var dial *net.OpError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return fail(ErrUpstream, "asking %s was interrupted", host)
+	case errors.Is(err, errProxy):
+		return &failure{sentinel: ErrUpstream, detail: errProxy.Error(), mend: "Correct HTTPS_PROXY in the environment of envoyd."}
+	case errors.As(err, &dns):
+		return &failure{sentinel: ErrUpstream, detail: "the name " + host + " cannot be resolved", mend: "Check this computer's internet connection."}
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fail(ErrUpstream, "%s did not answer in time", host)
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return &failure{sentinel: ErrUpstream, detail: host + " cannot be reached", mend: "Check this computer's internet connection."}
+	default:
+		return fail(ErrUpstream, "the connection to %s failed", host)
+	}
+}
+
+func certificateFailure(host string, err error) (*failure, bool) {
+	var verification *tls.CertificateVerificationError
+	var unknown x509.UnknownAuthorityError
+	if !errors.As(err, &verification) && !errors.As(err, &unknown) {
+		return nil, false
+	}
+	return &failure{
+		sentinel: ErrUpstream, detail: "the certificate of " + host + " cannot be trusted",
+		mend: "Check the date and time of this computer and that ca-certificates is installed.",
+	}, true
+}
