@@ -2,7 +2,9 @@ package influx
 
 import (
 	"errors"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,22 +62,21 @@ func (p point) id() string {
 type job struct {
 	points []point
 	bad    map[int]error // record index: why it can never be stored
-	order  []int         // of bad, as found
 }
 
 func (j *job) reject(record int, why error) {
 	if _, known := j.bad[record]; !known {
 		j.bad[record] = why
-		j.order = append(j.order, record)
 	}
 }
 
 // rejected returns nil or the *fault.Rejected of the job.
 func (j *job) rejected() error {
-	if len(j.order) == 0 {
+	if len(j.bad) == 0 {
 		return nil
 	}
-	return &fault.Rejected{Items: j.order, Err: j.bad[j.order[0]]}
+	items := slices.Sorted(maps.Keys(j.bad))
+	return &fault.Rejected{Items: items, Err: j.bad[items[0]]}
 }
 
 // encode turns a batch into points. Which parts of a record count is decided
