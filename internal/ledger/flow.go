@@ -1,0 +1,200 @@
+package ledger
+
+import (
+	"envoyd/internal/reading"
+)
+
+// term is a counter's part in a flow. Seen is the counter's Total up to which
+// the flow has it.
+type term struct {
+	Name string  `json:"name"`
+	Sign float64 `json:"sign"`
+	Seen float64 `json:"seen"`
+
+	counter *counter // nil for an integral
+	flow    *flow    // of an integral
+}
+
+func (t *term) total() float64 {
+	if t.flow != nil {
+		return t.flow.Integral
+	}
+	return t.counter.Total
+}
+
+// flow is one published energy.
+type flow struct {
+	Born bool `json:"born,omitempty"` // it was ever published
+	// Published never falls. Balance is the signed sum of the differences:
+	// where it falls, Published waits for it.
+	Published float64 `json:"published,omitempty"`
+	Balance   float64 `json:"balance,omitempty"`
+	// Integral is what was integrated from power so far.
+	Integral float64 `json:"integral,omitempty"`
+	At       int64   `json:"at,omitempty"` // Published's time
+	Terms    []term  `json:"terms,omitempty"`
+	Power    power   `json:"power,omitzero"`
+	// Adopted says that Published came from the store while nothing is known
+	// of the counters behind it.
+	Adopted   bool  `json:"adopted,omitempty"`
+	Marks     marks `json:"marks,omitempty"`
+	Estimated bool  `json:"estimated,omitempty"`
+
+	rebase bool // the counters behind the flow are others than before
+}
+
+// resume goes on from what the store has published.
+func (f *flow) resume(wh float64, at int64) {
+	if !f.Born {
+		f.Born, f.Adopted, f.Balance = true, true, wh
+	}
+	if lift := wh - f.Balance; lift > 0 && len(f.Terms) == 0 {
+		f.Balance = wh
+		f.Integral += lift
+	}
+	if at > f.Power.At {
+		f.Power = power{}
+	}
+	if wh > f.Published || at > f.At && wh == f.Published {
+		f.moveTo(max(at, f.At), wh)
+	}
+}
+
+// recall takes a mark from the store.
+func (f *flow) recall(wh float64, at int64) {
+	q := (at + quarter/2) / quarter
+	if _, ok := f.Marks.at(at); ok || !f.Born || wh > f.Published {
+		return
+	}
+	f.Marks = f.Marks.put(mark{Q: q, Wh: wh})
+}
+
+// moveTo publishes wh at a moment.
+func (f *flow) moveTo(at int64, wh float64) {
+	f.Marks = f.Marks.span(f.At, f.Published, at, wh)
+	f.At, f.Published = at, wh
+}
+
+// mixed reports whether the flow is a balance, which only makes sense when
+// all its terms are of the same moment. A sum of like terms (microinverters)
+// goes on term by term.
+func (f *flow) mixed() bool {
+	for i := range f.Terms {
+		if f.Terms[i].Sign < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// ready reports whether the term has a believed state of this input.
+func (t *term) ready(tick uint64) bool {
+	if t.flow != nil {
+		return t.flow.Born
+	}
+	return t.counter.known() && t.counter.tick == tick && !t.counter.verdict.doubted
+}
+
+// count goes on by what the terms gained. It reports whether anything of this
+// input could be counted at all.
+func (f *flow) count(tick uint64, held bool) bool {
+	ready, delta, start := 0, 0.0, 0.0
+	for i := range f.Terms {
+		if f.Terms[i].ready(tick) {
+			ready++
+		}
+	}
+	if ready == 0 || ready < len(f.Terms) && f.mixed() {
+		return false
+	}
+	for i := range f.Terms {
+		t := &f.Terms[i]
+		if !t.ready(tick) {
+			continue
+		}
+		delta += t.Sign * (t.total() - t.Seen)
+		start += t.Sign * t.raw()
+		t.Seen = t.total()
+	}
+	f.begin(start)
+	if f.rebase || held {
+		delta = 0
+	}
+	f.rebase = false
+	f.Balance += delta
+	return true
+}
+
+// raw is the state of the term's counter, for the start of a flow.
+func (t *term) raw() float64 {
+	if t.flow != nil {
+		return t.flow.Integral
+	}
+	return t.counter.Wh
+}
+
+// begin starts a flow with the signed sum of its counters.
+func (f *flow) begin(start float64) {
+	if !f.Born {
+		f.Born = true
+		f.Balance = max(0, start)
+		f.Published = f.Balance
+	}
+}
+
+// adopt joins an energy that came from the store with counters that are new:
+// where the sum of the counters is what the hardware can have reached since,
+// they are the same counters, and the time between counts.
+func (f *flow) adopt(at int64) {
+	if !f.Adopted {
+		return
+	}
+	f.Adopted = false
+	sum, maxW := 0.0, 0.0
+	for i := range f.Terms {
+		t := &f.Terms[i]
+		if t.flow != nil || !t.counter.known() {
+			return
+		}
+		sum += t.Sign * t.counter.Wh
+		maxW += max(0, t.Sign) * t.counter.maxW
+	}
+	if gain := sum - f.Published; gain > 0 && gain <= energy(maxW, at-f.At) {
+		f.Balance = sum
+	}
+}
+
+// match gives the flow the terms of an account. Terms that stay keep what was
+// seen of them; a new one starts from its present state; when none stays, the
+// flow's source was switched and all start anew.
+func (f *flow) match(h *house, terms []reading.Term) {
+	if f.same(terms) {
+		return
+	}
+	old, kept := f.Terms, false
+	f.Terms = make([]term, len(terms))
+	for i, t := range terms {
+		n := term{Name: t.Counter, Sign: t.Sign}
+		h.bind(&n)
+		n.Seen = n.total()
+		for _, o := range old {
+			if o.Name == n.Name && o.Sign == n.Sign {
+				n.Seen, kept = o.Seen, true
+			}
+		}
+		f.Terms[i] = n
+	}
+	f.rebase = f.Born && !kept
+}
+
+func (f *flow) same(terms []reading.Term) bool {
+	if len(terms) != len(f.Terms) {
+		return false
+	}
+	for i, t := range terms {
+		if f.Terms[i].Name != t.Counter || f.Terms[i].Sign != t.Sign {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,106 @@
+package ledger
+
+import "envoyd/internal/reading"
+
+// power is the last sample of an integrated flow.
+type power struct {
+	W  float64 `json:"w"`
+	At int64   `json:"at"` // 0: none
+}
+
+// to goes on to the next sample and returns the energy between the two: the
+// area of the straight line between them, where it is positive. Longer than
+// sampleGap nobody knows what happened, and nothing counts.
+func (p *power) to(w float64, at int64) float64 {
+	last := *p
+	*p = power{w, at}
+	ms := at - last.At
+	if last.At == 0 || ms <= 0 || ms > sampleGap {
+		return 0
+	}
+	high, low := max(last.W, w), min(last.W, w)
+	switch {
+	case high <= 0:
+		return 0
+	case low >= 0:
+		return energy((high+low)/2, ms)
+	}
+	return energy(high/2, ms) * high / (high - low)
+}
+
+// settle goes on with the flow to a moment.
+func (f *flow) settle(a *reading.Account, at int64, tick uint64) {
+	area, measured := f.integrate(a, at)
+	if len(f.Terms) == 0 {
+		if !measured {
+			return
+		}
+		f.Born, f.Adopted, f.rebase, f.Estimated = true, false, false, true
+		f.Integral += area
+		f.Balance += area
+		f.moveTo(at, max(f.Published, f.Balance))
+		return
+	}
+	if !f.count(tick, a.Held) {
+		return
+	}
+	f.adopt(at)
+	if step := f.stepWh(); step > 0 && f.Power.At != 0 {
+		f.Estimated = true
+		f.follow(at, area, step)
+		return
+	}
+	f.Estimated = f.integral()
+	f.moveTo(at, max(f.Published, f.Balance))
+}
+
+// integrate takes the account's power and returns the energy since the last
+// sample, and whether there is power at all.
+func (f *flow) integrate(a *reading.Account, at int64) (wh float64, measured bool) {
+	w, ok := a.PowerW.Get()
+	if !ok {
+		return 0, false
+	}
+	if f.Power.At == at {
+		return 0, true
+	}
+	wh = f.Power.to(w, at)
+	if a.Held {
+		wh = 0
+	}
+	return wh, true
+}
+
+// stepWh is the resolution of the flow's coarsest counter.
+func (f *flow) stepWh() float64 {
+	step := 0.0
+	for i := range f.Terms {
+		if c := f.Terms[i].counter; c != nil {
+			step = max(step, c.stepWh)
+		}
+	}
+	return step
+}
+
+// integral reports whether a term is itself integrated.
+func (f *flow) integral() bool {
+	for i := range f.Terms {
+		if f.Terms[i].flow != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// follow publishes the integral of power between the steps of a coarse
+// counter (3.7 prints whole MWh), never further from the counter than a step.
+// What the counter is ahead by more than that was missed on days nobody
+// knows, and is no part of today.
+func (f *flow) follow(at int64, area, step float64) {
+	wh := min(f.Published+area, max(f.Published, f.Balance+step))
+	f.moveTo(at, wh)
+	if missed := f.Balance - step - wh; missed > 0 {
+		f.Marks.raise(missed)
+		f.Published += missed
+	}
+}
