@@ -44,6 +44,7 @@ func (c *Client) get(ctx context.Context, q question) (Answer, error) {
 	defer done()
 	r, err := c.converse(ctx, q)
 	if err == nil {
+		r.body = trimmed(r.body)
 		err = classify(q, r, c.info.Firmware)
 	}
 	if err != nil {
@@ -63,7 +64,7 @@ func (c *Client) converse(ctx context.Context, q question) (reply, error) {
 	switch {
 	case c.link.key.IsZero():
 		return c.askWithDigest(ctx, q)
-	case c.info.needsToken():
+	case c.info.NeedsToken():
 		return c.askWithToken(ctx, q)
 	}
 	return c.ask(ctx, q, nil)
@@ -89,9 +90,22 @@ func (c *Client) ready(ctx context.Context) error {
 		}
 	}
 	if c.link != nil {
-		return nil
+		return c.stillTrusted()
 	}
 	_, err := c.open(ctx, c.target)
+	return err
+}
+
+// stillTrusted checks the key of the open connection again: a person may have
+// pinned another one since.
+func (c *Client) stillTrusted() error {
+	if c.link.key.IsZero() {
+		return nil
+	}
+	err := c.dialer().check(c.link.address, c.link.key)
+	if err != nil {
+		c.drop()
+	}
 	return err
 }
 

@@ -19,14 +19,17 @@ const jsonFirmware firmware.Version = "4"
 // longestWish bounds how long a gateway may ask to be left alone.
 const longestWish = 15 * time.Minute
 
-// classify sorts an answer: nil when its body is what was asked for. The
+// trimmed returns a body without what may stand before its first byte.
+func trimmed(body []byte) []byte { return bytes.TrimLeft(body, " \t\r\n\ufeff") }
+
+// classify sorts an answer whose body is trimmed: nil when its body is what was asked for. The
 // content type is not looked at, since firmware 3 calls HTML JSON; the first
 // byte that is not blank decides.
 func classify(q question, r reply, v firmware.Version) error {
 	if err := classifyStatus(r); err != nil {
 		return err
 	}
-	body := bytes.TrimLeft(r.body, " \t\r\n\v\f\x00\ufeff")
+	body := r.body
 	switch {
 	case len(body) == 0:
 		return ErrEmpty

@@ -45,6 +45,9 @@ func (c *Client) askWithDigest(ctx context.Context, q question) (reply, error) {
 		return r, err
 	}
 	for range 2 {
+		if q.path != openToUser && r.header.Get("WWW-Authenticate") == "" {
+			return r, nil // not a question of login
+		}
 		ch, err := challengeOf(r)
 		if err != nil {
 			return reply{}, err

@@ -160,7 +160,8 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	return info, nil
 }
 
-// Close ends the connection. A later Connect opens a new one.
+// Close ends the connection, after the request under way: cancel its context
+// first. A later Connect opens a new one.
 func (c *Client) Close() {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()

@@ -25,8 +25,9 @@ const (
 	tokenFirmware firmware.Version = "7"
 )
 
-// needsToken reports whether the gateway wants a web token.
-func (i Info) needsToken() bool { return i.WebTokens || i.Firmware.AtLeast(tokenFirmware) }
+// NeedsToken reports whether the gateway wants a web token: firmware 7 or
+// later, or the element web-tokens at /info.
+func (i Info) NeedsToken() bool { return i.WebTokens || i.Firmware.AtLeast(tokenFirmware) }
 
 // identify asks /info over l. Nothing secret is sent.
 func (l *link) identify(ctx context.Context) (Info, error) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ const (
 	maxBody    = 8 << 20          // after decompression; the largest answer seen is below 200 KB
 	maxHeader  = 64 << 10         // all header lines of an answer
 	idleFor    = 50 * time.Second // gateways close an idle connection after a minute
-	plainReuse = time.Minute      // see spent
+	plainReuse = 10 * time.Second // see spent
 )
 
 // errLinkGone says that the connection ended between two requests; nothing of
@@ -103,8 +104,8 @@ func (l *link) closesEach() bool {
 }
 
 // spent reports whether a link that may dial again has to be checked anew:
-// with TLS for each request, by plain HTTP, which proves nothing anyhow, each
-// minute.
+// with TLS for each request, by plain HTTP, which proves nothing anyhow and
+// where the gateways are slow, each ten seconds.
 func (l *link) spent() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -164,6 +165,10 @@ func (l *link) do(ctx context.Context, q question, authorize authorizer) (reply,
 	if err != nil {
 		return reply{}, err
 	}
+	if resp.StatusCode < http.StatusOK {
+		resp.Body.Close() // an upgrade nobody asked for, which has no end and heeds no deadline
+		return reply{}, fmt.Errorf("%w: status %d", ErrNotAGateway, resp.StatusCode)
+	}
 	body, err := readBody(resp)
 	received := time.Now()
 	if err != nil {
@@ -179,8 +184,8 @@ func (l *link) do(ctx context.Context, q question, authorize authorizer) (reply,
 func readBody(resp *http.Response) ([]byte, error) {
 	defer resp.Body.Close()
 	var from io.Reader = resp.Body
-	if resp.Header.Get("Content-Encoding") == "gzip" {
-		unzip, err := gzip.NewReader(resp.Body)
+	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
+		unzip, err := gzip.NewReader(io.LimitReader(resp.Body, maxBody))
 		if err == io.EOF {
 			return nil, nil // an empty body, which classify names
 		}

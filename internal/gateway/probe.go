@@ -116,14 +116,14 @@ func (c *Client) accept(l *link, info Info) error {
 		}
 	}
 	err := c.cfg.Book.Update(c.cfg.Serial, func(e *trust.Entry) {
-		e.HTTPS = e.HTTPS || https || info.needsToken()
+		e.HTTPS = e.HTTPS || https || info.NeedsToken()
 		e.Firmware, e.Address = info.Firmware.String(), l.address
 	})
 	if err != nil {
 		c.log.Warn("gateway not written down", "error", err)
 	}
 	c.report(before, l, info)
-	if !https && info.needsToken() {
+	if !https && info.NeedsToken() {
 		return fmt.Errorf("%w: firmware %s answers there, which wants HTTPS", ErrPlainHTTP, info.Firmware)
 	}
 	return nil

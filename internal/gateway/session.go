@@ -97,7 +97,7 @@ func (c *Client) CheckToken(ctx context.Context, token secret.Text) error {
 }
 
 func (c *Client) checkToken(ctx context.Context, token secret.Text) error {
-	if c.link.key.IsZero() || !c.info.needsToken() {
+	if c.link.key.IsZero() || !c.info.NeedsToken() {
 		return &fault.Error{Kind: fault.Unsupported, Err: fmt.Errorf("firmware %s knows no tokens", c.info.Firmware)}
 	}
 	_, err := c.validate(ctx, token)
