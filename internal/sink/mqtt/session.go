@@ -1,0 +1,213 @@
+package mqtt
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"envoyd/internal/reading"
+	"envoyd/internal/status"
+)
+
+// Home Assistant's start is answered after a random delay, so that a house
+// full of bridges does not answer at once, and not more often than this.
+const (
+	birthDelay = 3 * time.Second // at most, after at least one
+	birthPause = 30 * time.Second
+)
+
+// session is one connection: what is to be said and what was.
+type session struct {
+	p         *Publisher
+	out       outbox
+	lost      <-chan error
+	births    <-chan struct{}
+	feeds     map[string]*feed
+	order     []string  // of feeds, sorted
+	announced time.Time // when everything was last announced
+	birthAt   time.Time // when to answer a birth; zero = none
+}
+
+// newSession takes the connection as three things, so that tests can be one.
+func newSession(p *Publisher, send func(message) paho.Token, lost <-chan error, births <-chan struct{}) *session {
+	return &session{p: p, out: outbox{send: send}, lost: lost, births: births, feeds: map[string]*feed{}}
+}
+
+// run talks until ctx ends (nil) or the connection does.
+func (s *session) run(ctx context.Context) error {
+	if err := s.greet(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	s.p.cfg.Report(status.Green, "connected to "+s.p.target.address, "")
+	listener := s.p.cfg.Hub.Listen()
+	defer listener.Close()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-s.lost:
+			return lostError(err)
+		case r := <-listener.C:
+			if err := s.take(r, time.Now()); err != nil {
+				return err
+			}
+		case <-s.out.acknowledged():
+		case <-s.births:
+			s.born(time.Now())
+		case <-timer.C:
+		}
+		next, err := s.work(time.Now())
+		if err != nil {
+			return err
+		}
+		timer.Reset(time.Until(next))
+	}
+}
+
+func lostError(err error) error { return fmt.Errorf("the connection was lost: %w", err) }
+
+// greet says online, takes back what is gone and announces every known device,
+// and waits until the broker has all of it: documents come before states.
+func (s *session) greet(ctx context.Context) error {
+	now := time.Now()
+	s.out.put(message{topic: s.p.topics.status(), payload: []byte(online), qos: 1})
+	for _, r := range s.p.cfg.Hub.All() {
+		s.feed(r.Gateway).take(r, now)
+	}
+	exist := s.p.cfg.Gateways()
+	for _, gateway := range exist {
+		s.feed(gateway)
+	}
+	if len(exist) > 0 {
+		s.p.memory.leave(s.p.topics, s.order)
+	}
+	for _, topic := range slices.Clone(s.p.memory.file.Retire) {
+		s.out.put(s.p.retirement(topic))
+	}
+	for _, gateway := range s.order {
+		s.feeds[gateway].learnAll(now)
+		s.feeds[gateway].announce()
+	}
+	s.announced = now
+	return s.drain(ctx)
+}
+
+// drain sends until everything is acknowledged. Readings wait for so long,
+// in the hub, where the newest replaces the others.
+func (s *session) drain(ctx context.Context) error {
+	for {
+		next, err := s.push(time.Now())
+		if err != nil || s.out.empty() {
+			return err
+		}
+		timer := time.NewTimer(time.Until(next))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case err := <-s.lost:
+			timer.Stop()
+			return lostError(err)
+		case <-s.out.acknowledged():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// take is the hot path: a measurement becomes a message before anything else
+// is looked at. It waits for no acknowledgement.
+func (s *session) take(r *reading.Reading, now time.Time) error {
+	f := s.feed(r.Gateway)
+	f.take(r, now)
+	if m, due := f.powerNow(now); due {
+		return failed(s.out.send(m))
+	}
+	return nil
+}
+
+// work does what is due and returns when to come again.
+func (s *session) work(now time.Time) (next time.Time, err error) {
+	if !s.birthAt.IsZero() && !now.Before(s.birthAt) {
+		s.birthAt = time.Time{}
+		s.announced = now
+		for _, gateway := range s.order {
+			s.feeds[gateway].forget()
+		}
+	}
+	next = s.birthAt
+	for _, gateway := range s.order {
+		f := s.feeds[gateway]
+		next = earliest(next, f.work(now))
+		m, due, again := f.powerAgain(now)
+		if due {
+			if err := failed(s.out.send(m)); err != nil {
+				return next, err
+			}
+		}
+		next = earliest(next, again)
+	}
+	mute, err := s.push(now)
+	if err != nil {
+		return next, err
+	}
+	s.p.memory.save()
+	return earliest(earliest(next, mute), now.Add(time.Minute)), nil
+}
+
+// push moves the outbox on and returns when the broker must have answered.
+func (s *session) push(now time.Time) (mute time.Time, err error) {
+	if err := s.out.settle(); err != nil {
+		return mute, err
+	}
+	if err := s.out.flush(now); err != nil {
+		return mute, err
+	}
+	sent, waiting := s.out.oldest()
+	if !waiting {
+		return mute, nil
+	}
+	mute = sent.Add(s.p.limits.ack)
+	if now.Before(mute) {
+		return mute, nil
+	}
+	return mute, errMute
+}
+
+// born notes that Home Assistant has started.
+func (s *session) born(now time.Time) {
+	if !s.birthAt.IsZero() {
+		return
+	}
+	s.birthAt = now.Add(time.Second + rand.N(birthDelay-time.Second))
+	if soonest := s.announced.Add(birthPause); s.birthAt.Before(soonest) {
+		s.birthAt = soonest
+	}
+}
+
+// feed returns a gateway's feed, made when it is new.
+func (s *session) feed(gateway string) *feed {
+	f := s.feeds[gateway]
+	if f == nil {
+		f = newFeed(s.p, gateway, s.out.put)
+		s.feeds[gateway] = f
+		s.order = slices.Sorted(maps.Keys(s.feeds))
+	}
+	return f
+}
+
+// goodbye says offline and waits for the broker to have it, no longer than
+// budget. What else waits is not worth the time.
+func (s *session) goodbye(budget time.Duration) {
+	token := s.out.send(message{topic: s.p.topics.status(), payload: []byte(offline), qos: 1})
+	if err := wait(context.Background(), token, budget); err != nil {
+		s.p.log.Warn("could not say goodbye to the broker; it will say offline by itself", "error", err)
+	}
+}
