@@ -12,7 +12,7 @@ import (
 )
 
 // sessionShape keeps a session id from carrying anything else into a header.
-var sessionShape = regexp.MustCompile(`^[0-9A-Za-z_%+/=.-]{8,2048}$`)
+var sessionShape = regexp.MustCompile(`^[0-9A-Za-z_%+/=.-]{8,1000}$`)
 
 // viaEnlighten is ways A and A′: one login, two places that give the token.
 func (a *attempt) viaEnlighten(ctx context.Context) (token.Token, *failure) {
@@ -41,7 +41,7 @@ func (a *attempt) signIn(ctx context.Context) (string, *failure) {
 	if f := p.common(); f != nil {
 		return "", a.countIf(f.sentinel == ErrTooManySessions, f)
 	}
-	if p.status == http.StatusNotAcceptable || p.status != http.StatusUnauthorized && p.looksLikePage() {
+	if p.isWall() {
 		a.browser = true
 		if p, f = a.postLogin(ctx); f != nil {
 			return "", f
@@ -51,6 +51,13 @@ func (a *attempt) signIn(ctx context.Context) (string, *failure) {
 		}
 	}
 	return a.judgeLogin(ctx, p)
+}
+
+// isWall reports whether the answer to a login is meant for a browser: refused,
+// sent elsewhere, or a page to look at.
+func (p page) isWall() bool {
+	return p.status == http.StatusNotAcceptable || p.status/100 == 3 ||
+		p.status != http.StatusUnauthorized && p.looksLikePage()
 }
 
 func (a *attempt) postLogin(ctx context.Context) (page, *failure) {
@@ -95,7 +102,7 @@ func (a *attempt) judgeLogin(ctx context.Context, p page) (string, *failure) {
 	case p.status == http.StatusUnauthorized:
 		a.answers++
 		return "", fail(ErrBadCredentials, "answer 401 of %s", p.host)
-	case p.looksLikePage() || p.status == http.StatusNotAcceptable:
+	case p.isWall():
 		return "", fail(ErrUpstream, "%s answered the login with a page for people (%d)", p.host, p.status)
 	case p.status/100 != 2 || json.Unmarshal(p.body, &l) != nil:
 		return "", fail(ErrLayoutChanged, "%s answered the login in a form unknown to us (%d)", p.host, p.status)
@@ -156,6 +163,9 @@ func (a *attempt) authToken(ctx context.Context) (token.Token, *failure) {
 	p, f := a.get(ctx, a.enlighten, "/entrez-auth-token", url.Values{"serial_num": {a.serial}}.Encode())
 	if f != nil {
 		return token.Token{}, f
+	}
+	if p.status == http.StatusOK && !strings.HasPrefix(p.text(), "{") {
+		return token.Token{}, fail(ErrUpstream, "%s asks to sign in again", p.host)
 	}
 	return a.judgeToken(p, "entrez-auth-token")
 }
