@@ -1,0 +1,147 @@
+package derive
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"envoyd/internal/answer"
+	"envoyd/internal/reading"
+)
+
+const (
+	// retired is how much longer than the newest report an inverter may be
+	// silent before it counts as taken down, where nothing else says so.
+	retired = 90 * 24 * time.Hour
+	// longestInterval is the report interval where it cannot be measured.
+	longestInterval = 15 * time.Minute
+)
+
+// installed is a microinverter with what both endpoints say of it, on the
+// gateway's clock.
+type installed struct {
+	serial answer.Serial
+	time   time.Time
+	powerW reading.Value
+	maxW   reading.Value
+	device *answer.Device // nil where device_data does not list it
+}
+
+// installedInverters joins the two endpoints and leaves out AC Batteries and
+// removed devices.
+func installedInverters(s *Snapshot) []installed {
+	bySerial := map[answer.Serial]*installed{}
+	for _, r := range s.inverters.is {
+		if r.DevType != answer.DevTypeACB {
+			bySerial[r.Serial] = &installed{serial: r.Serial, time: r.Time.Time, powerW: r.PowerW.Value, maxW: r.MaxPower.Value}
+		}
+	}
+	removed := map[answer.Serial]bool{}
+	for _, d := range s.devices.is.Devices {
+		switch {
+		case d.Name != answer.DevicePCU || d.Active.No():
+			removed[d.Serial] = true
+		case len(d.Channels) > 0:
+			join(bySerial, d)
+		}
+	}
+	for _, d := range s.inventory.is[answer.GroupPCU] {
+		removed[d.Serial] = removed[d.Serial] || d.AdminState.Or(0) == answer.AdminDeleted
+	}
+	var all []installed
+	newest := newestReport(bySerial)
+	for serial, i := range bySerial {
+		silent := i.device == nil && newest.Sub(i.time) > retired
+		if !removed[serial] && !silent {
+			all = append(all, *i)
+		}
+	}
+	slices.SortFunc(all, func(a, b installed) int { return compareText(string(a.serial), string(b.serial)) })
+	return all
+}
+
+// join adds what device_data says; power and time are those of the newer report.
+func join(bySerial map[answer.Serial]*installed, d answer.Device) {
+	i := bySerial[d.Serial]
+	if i == nil {
+		i = &installed{serial: d.Serial}
+		bySerial[d.Serial] = i
+	}
+	channel := d.Channels[0]
+	i.device = &d
+	if end := channel.Last.End.Time; end.After(i.time) {
+		i.time, i.powerW = end, channel.Watts.Now.Value
+	}
+	i.maxW = larger(i.maxW, channel.Watts.Max.Value)
+}
+
+func newestReport(all map[answer.Serial]*installed) time.Time {
+	var newest time.Time
+	for _, i := range all {
+		if i.time.After(newest) {
+			newest = i.time
+		}
+	}
+	return newest
+}
+
+func larger(a, b reading.Value) reading.Value {
+	if b.Known() && b.Or(0) > a.Or(0) || !a.Known() {
+		return b
+	}
+	return a
+}
+
+// inverters lists the microinverters; each carries the time of its own report.
+func (v *view) inverters() []reading.Inverter {
+	var all []reading.Inverter
+	for _, i := range installedInverters(v.s) {
+		one := reading.Inverter{
+			Serial: string(i.serial), Time: v.time(i.time, v.s.inverters.at),
+			PowerW: i.powerW, MaxPowerW: i.maxW,
+		}
+		if one.Time.IsZero() {
+			one.Time = v.s.devices.at
+		}
+		if i.device != nil {
+			detail(&one, i.device.Channels[0])
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// detail adds the values of device_data. While the inverter produces, a 0
+// among the electrical ones is a field that its model does not fill.
+func detail(one *reading.Inverter, c answer.DeviceChannel) {
+	one.TodayWh = c.WattHours.Today.Value
+	one.EnergyWh = c.Lifetime.Joules.Wh()
+	one.TemperatureC = c.Last.TemperatureC.Value
+	electrical := map[*reading.Value]answer.Num{
+		&one.DCVoltageV: c.Last.DCVoltageMV, &one.DCCurrentA: c.Last.DCCurrentMA,
+		&one.ACVoltageV: c.Last.ACVoltageMV, &one.ACCurrentA: c.Last.ACCurrentMA,
+		&one.FrequencyHz: c.Last.ACFreqMHz,
+	}
+	for to, from := range electrical {
+		*to = from.Scale(1e-3)
+		if one.PowerW.Or(0) > 0 {
+			*to = nonZero(*to)
+		}
+	}
+}
+
+// energyOf returns the lifetime energy of each inverter that counts its own.
+func energyOf(s *Snapshot) map[answer.Serial]reading.Value {
+	energy := map[answer.Serial]reading.Value{}
+	for _, i := range installedInverters(s) {
+		if i.device == nil {
+			continue
+		}
+		if wh := i.device.Channels[0].Lifetime.Joules.Wh(); wh.Known() {
+			energy[i.serial] = wh
+		}
+	}
+	return energy
+}
+
+func compareText(a, b string) int { return strings.Compare(a, b) }

@@ -1,0 +1,68 @@
+package derive
+
+import (
+	"math"
+
+	"envoyd/internal/answer"
+	"envoyd/internal/reading"
+)
+
+const (
+	gridMaxW       = 100e3 // the contract's bound for a home's grid connection
+	headroom       = 1.3   // over what the inverters ever reported
+	leastInverterW = 250.0 // a new inverter has not shown yet what it can
+	spikeFactor    = 3.0   // instant power over the highest 15-minute means
+	leastSpikeW    = 20e3  // below this no power is called impossible
+)
+
+// limits is what the installed hardware can do, in W; 0 where unknown.
+type limits struct {
+	production float64 // through the production source's counters
+	perOne     map[answer.Serial]float64
+	spike      float64 // production power above it is a bad value
+}
+
+// hardwareLimits adds up the inverters. A list that is shorter than the number
+// of active inverters is scaled up. Third-party PV behind the production CT
+// shows in a counter that runs ahead of the inverters' own; then only the
+// grid's bound holds.
+func hardwareLimits(s *Snapshot, cts map[string]ctValues) limits {
+	l := limits{perOne: map[answer.Serial]float64{}, spike: gridMaxW}
+	sum, all := 0.0, installedInverters(s)
+	for _, i := range all {
+		most := max(i.maxW.Or(0), leastInverterW)
+		l.perOne[i.serial] = most * headroom
+		sum += most
+	}
+	if len(all) == 0 {
+		return l
+	}
+	if item, ok := s.production.is.Inverters(); ok && int(item.ActiveCount) > len(all) {
+		sum *= float64(item.ActiveCount) / float64(len(all))
+	}
+	l.production = sum * headroom
+	l.spike = max(spikeFactor*sum, leastSpikeW)
+	if hasOtherPV(s, cts) {
+		l.production = max(l.production, gridMaxW)
+		l.spike = max(l.spike, gridMaxW)
+	}
+	return l
+}
+
+// hasOtherPV compares the production CT's counter with the inverters' own.
+func hasOtherPV(s *Snapshot, cts map[string]ctValues) bool {
+	sum := 0.0
+	for _, wh := range energyOf(s) {
+		sum += wh.Or(0)
+	}
+	return sum > 0 && cts[answer.KindProduction].delivered.Or(0) > 1.25*sum
+}
+
+// plausible refuses a power that the hardware cannot have.
+func (v *view) plausible(name string, m measured, most float64) measured {
+	if n, ok := m.w.Get(); ok && math.Abs(n) > most {
+		v.refuse(name, "more than the installed hardware can do", n)
+		m.w = reading.Value{}
+	}
+	return m
+}

@@ -1,0 +1,61 @@
+package derive
+
+import (
+	"time"
+
+	"envoyd/internal/reading"
+)
+
+// inverterProduction is the power of a gateway without a production CT, in the
+// contract's order: the sum in production.json with its reading time, else the
+// sum of the fresh reports with the newest one's time, else api/v1 at the
+// gateway's clock where it is to be believed.
+func (v *view) inverterProduction() measured {
+	sum, ok := v.s.production.is.Inverters()
+	if ok && !sum.Time.IsZero() && sum.PowerW.Known() {
+		return measured{sum.PowerW.Value, v.clock.Ours(sum.Time.Time)}
+	}
+	if m := v.freshReports(); m.w.Known() {
+		return m
+	}
+	if v.s.v1.have && !v.f.quirk(quirkV1Stale) {
+		return measured{v.s.v1.is.PowerW.Value, v.s.v1.at}
+	}
+	return measured{}
+}
+
+// freshReports adds the inverters that reported within two intervals.
+func (v *view) freshReports() measured {
+	var m measured
+	now, limit := v.clock.Theirs(v.now), 2*v.reportInterval()
+	for _, i := range installedInverters(v.s) {
+		if i.time.IsZero() || now.Sub(i.time) > limit || !i.powerW.Known() {
+			continue
+		}
+		m.w = reading.Of(m.w.Or(0) + i.powerW.Or(0))
+		if at := v.clock.Ours(i.time); at.After(m.at) {
+			m.at = at
+		}
+	}
+	return m
+}
+
+// reportInterval is the inverters' own, where they tell it: it is set from the
+// cloud, 5 to 15 minutes.
+func (v *view) reportInterval() time.Duration {
+	longest := 0.0
+	for _, d := range v.s.devices.is.Devices {
+		for _, c := range d.Channels {
+			longest = max(longest, c.Last.DurationS.Or(0))
+		}
+	}
+	if interval := time.Duration(longest) * time.Second; interval >= time.Minute {
+		return min(interval, longestInterval)
+	}
+	return longestInterval
+}
+
+// pageProduction is all that firmware 3.7 tells.
+func (v *view) pageProduction() measured {
+	return measured{v.s.page.is.PowerW, v.s.page.at}
+}
