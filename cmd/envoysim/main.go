@@ -1,4 +1,8 @@
 // Command envoysim plays a home with an Enphase gateway, for demos and tests.
 package main
 
-func main() {}
+import "os"
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}

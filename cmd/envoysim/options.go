@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"regexp"
+	"time"
+
+	"envoyd/internal/sim"
+)
+
+// nativeLatency is what a native page of a gateway takes on a quiet LAN.
+const nativeLatency = 40 * time.Millisecond
+
+// options are the command line.
+type options struct {
+	listen, capture, serial, broker, cloud string
+	mdns, printToken                       bool
+	speed                                  float64
+	preset                                 sim.Preset
+	latency                                time.Duration
+}
+
+const usage = `envoysim plays a home with an Enphase gateway.
+
+Usage:
+
+  envoysim [-listen 127.0.0.1:8443] [-capture DIR] [-serial S] [-mdns]
+           [-broker 127.0.0.1:PORT] [-cloud 127.0.0.1:9443] [-speed 1]
+
+It prints one line for each service and runs until it is interrupted. Over
+POST /_sim/<fault> at the gateway's address it misbehaves on demand; GET
+/_sim/state tells what is on.
+
+Options:
+`
+
+// parseOptions reads the command line; what is wrong with it goes to errs.
+func parseOptions(args []string, errs io.Writer) (options, error) {
+	var o options
+	var preset string
+	flags := flag.NewFlagSet("envoysim", flag.ContinueOnError)
+	flags.SetOutput(errs)
+	flags.Usage = func() {
+		fmt.Fprint(errs, usage) //nolint:errcheck // there is nowhere else to say so
+		flags.PrintDefaults()
+	}
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:8443", "`address` of the gateway; port 0 takes a free one")
+	flags.StringVar(&o.capture, "capture", "", "replay the recording in this `folder` instead of a modelled home")
+	flags.StringVar(&o.serial, "serial", "", "the gateway's `serial`, 12 digits")
+	flags.BoolVar(&o.mdns, "mdns", false, "announce the gateway; only on loopback or in a network namespace of its own")
+	flags.StringVar(&o.broker, "broker", "", "`address` of an MQTT broker with a random login; port 0 takes a free one")
+	flags.StringVar(&o.cloud, "cloud", "", "`address` of the token service; port 0 takes a free one")
+	flags.Float64Var(&o.speed, "speed", 1, "how much `faster` sun and loads go than the clock")
+	flags.StringVar(&preset, "preset", sim.MeteredBattery.String(), "which `home` is modelled")
+	flags.DurationVar(&o.latency, "latency", nativeLatency, "`time` that a native page takes; slow pages take ten times that")
+	flags.BoolVar(&o.printToken, "print-token", false, "print an owner token for the gateway (for tests)")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	err := o.check(flags.Args(), preset)
+	if err != nil {
+		fmt.Fprintln(errs, "envoysim:", err) //nolint:errcheck // as above
+	}
+	return o, err
+}
+
+// check finds what the flags cannot know by themselves.
+func (o *options) check(rest []string, preset string) error {
+	var err error
+	if o.preset, err = sim.ParsePreset(preset); err != nil {
+		return err
+	}
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("%q is no option", rest[0])
+	case o.serial != "" && !regexp.MustCompile(`^[0-9]{12}$`).MatchString(o.serial):
+		return fmt.Errorf("-serial %s is not 12 digits", o.serial)
+	case !(o.speed > 0):
+		return errors.New("-speed must be above 0")
+	case o.latency < 0:
+		return errors.New("-latency must not be negative")
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os/signal"
+	"syscall"
+
+	"envoyd/internal/sim"
+	"envoyd/internal/sim/home"
+)
+
+// Exit codes.
+const (
+	exitOK    = 0
+	exitFault = 1 // a service could not be started
+	exitUsage = 2 // the command line is wrong
+)
+
+// run is the program: it returns the exit code.
+func run(args []string, out, errs io.Writer) int {
+	o, err := parseOptions(args, errs)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	if err != nil {
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := simulate(ctx, o, out, errs); err != nil {
+		fmt.Fprintln(errs, "envoysim:", err) //nolint:errcheck // there is nowhere else to say so
+		return exitFault
+	}
+	return exitOK
+}
+
+// simulate runs the home until ctx ends.
+func simulate(ctx context.Context, o options, out, errs io.Writer) error {
+	s, err := sim.Start(o.config(slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn}))))
+	if err != nil {
+		return err
+	}
+	if err := announce(o, s, out); err != nil {
+		return errors.Join(err, s.Close())
+	}
+	<-ctx.Done()
+	return s.Close()
+}
+
+// config is what the options ask for.
+func (o options) config(log *slog.Logger) sim.Config {
+	return sim.Config{
+		Listen: o.listen, Serial: o.serial, Capture: o.capture, Preset: o.preset, Latency: o.latency,
+		Home: home.Config{Speed: o.speed, Zone: hostZone()}, Log: log,
+	}
+}
+
+// announce prints a line for each service.
+func announce(o options, s *sim.Sim, out io.Writer) error {
+	lines := fmt.Sprintf("gateway  %s  serial %s  firmware %s\n", s.Gateway.URL(), s.Identity().Serial, s.Identity().Firmware)
+	if o.printToken {
+		lines += "token  " + s.Token() + "\n"
+	}
+	if _, err := io.WriteString(out, lines); err != nil {
+		return fmt.Errorf("printing the addresses: %w", err)
+	}
+	return nil
+}

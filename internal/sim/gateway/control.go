@@ -1,0 +1,187 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"envoyd/internal/sim/fault"
+)
+
+// control is POST /_sim/<fault> and GET /_sim/state and /_sim/truth. It serves
+// only this machine, and only under a name that no web page can be made to
+// point here.
+func (g *Gateway) control(w http.ResponseWriter, r *http.Request) {
+	name := strings.TrimPrefix(r.URL.Path, "/_sim/")
+	if !fromLoopback(r) {
+		http.Error(w, "the switches work from this machine only", http.StatusForbidden)
+		return
+	}
+	query, err := parametersOf(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	spare(r.Context())
+	w.Header().Set("Connection", "close")
+	answer, err := g.turn(r.Method, name, query)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		g.log.Warn("switch could not be answered", "switch", name, "error", err)
+	}
+}
+
+// turn finds the switch and throws it.
+func (g *Gateway) turn(method, name string, query url.Values) (any, error) {
+	reads := name == "state" || name == "truth"
+	if reads != (method == http.MethodGet) {
+		return nil, fmt.Errorf("/_sim/%s does not take %s", name, method)
+	}
+	if act, ok := g.cfg.Actions[name]; ok {
+		return act(query.Get)
+	}
+	if act, ok := g.actions()[name]; ok {
+		return act(query.Get)
+	}
+	kind, err := fault.Parse(name)
+	if err != nil {
+		return nil, err
+	}
+	o, err := options(query)
+	if err != nil {
+		return nil, err
+	}
+	g.Throw(kind, o)
+	return g.State(), nil
+}
+
+// actions are the switches of the gateway itself.
+func (g *Gateway) actions() map[string]Action {
+	return map[string]Action{
+		"state": func(func(string) string) (any, error) { return g.State(), nil },
+		"clear": func(q func(string) string) (any, error) {
+			var kinds []fault.Kind
+			if name := q("fault"); name != "" {
+				kind, err := fault.Parse(name)
+				if err != nil {
+					return nil, err
+				}
+				kinds = append(kinds, kind)
+			}
+			g.faults.Clear(kinds...)
+			return g.State(), nil
+		},
+		"sessions": func(func(string) string) (any, error) { g.DropSessions(); return g.State(), nil },
+		"token":    func(func(string) string) (any, error) { g.ExpireTokens(); return g.State(), nil },
+		"move": func(q func(string) string) (any, error) {
+			_, err := g.Move(q("address"))
+			return g.State(), err
+		},
+		"key": func(func(string) string) (any, error) {
+			_, err := g.NewKey()
+			return g.State(), err
+		},
+		"certificate": func(q func(string) string) (any, error) {
+			life, err := duration(q("life"), -24*time.Hour)
+			if err != nil {
+				return nil, err
+			}
+			_, err = g.RenewCertificate(life)
+			return g.State(), err
+		},
+	}
+}
+
+// ExpireTokens refuses from now on every token that was shown so far.
+func (g *Gateway) ExpireTokens() { g.sessions.expireTokens() }
+
+// State is what /_sim/state tells, to be written as JSON.
+func (g *Gateway) State() any {
+	id := g.cfg.Site.Identity()
+	address := g.Addr()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return struct {
+		Serial      string        `json:"serial"`
+		Firmware    string        `json:"firmware"`
+		Address     string        `json:"address"`
+		Pin         string        `json:"pin"`
+		Certificate time.Time     `json:"certificate_ends"`
+		Faults      []fault.Fault `json:"faults"`
+	}{id.Serial, id.Firmware, address, g.cert.pin, g.cert.ends, g.faults.Active()}
+}
+
+// fromLoopback checks the peer and the name it called us by.
+func fromLoopback(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !peer.Addr().Unmap().IsLoopback() {
+		return false
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// parametersOf reads the query and, over it, a body that is a flat JSON object.
+func parametersOf(r *http.Request) (url.Values, error) {
+	query := r.URL.Query()
+	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<10))
+	if err != nil || len(strings.TrimSpace(string(body))) == 0 {
+		return query, err
+	}
+	var object map[string]any
+	if err := json.Unmarshal(body, &object); err != nil {
+		return nil, fmt.Errorf("reading the JSON parameters: %w", err)
+	}
+	for name, value := range object {
+		query.Set(name, fmt.Sprint(value))
+	}
+	return query, nil
+}
+
+// options reads for, count and path.
+func options(query url.Values) (fault.Options, error) {
+	o := fault.Options{Path: query.Get("path")}
+	var err error
+	if o.For, err = duration(query.Get("for"), 0); err != nil {
+		return o, err
+	}
+	if text := query.Get("count"); text != "" {
+		if o.Count, err = strconv.Atoi(text); err != nil || o.Count < 1 {
+			return o, fmt.Errorf("count=%s is not a number above 0", text)
+		}
+	}
+	if o.For < 0 {
+		return o, errors.New("for is negative")
+	}
+	return o, nil
+}
+
+func duration(text string, otherwise time.Duration) (time.Duration, error) {
+	if text == "" {
+		return otherwise, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("reading a duration such as 90s: %w", err)
+	}
+	return d, nil
+}

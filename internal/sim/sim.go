@@ -1,0 +1,177 @@
+// Package sim is a simulated home with an Enphase gateway, for demos and tests:
+// everything envoyd talks to, on loopback, misbehaving on demand.
+//
+// It is made of parts that know little of each other: home (physics), page (a
+// gateway's documents), replay (recordings), gateway (the HTTP face and its
+// logins), account (the vendor's web login and token service), broker (MQTT),
+// announce (mDNS) and fault (switches). This package puts them together.
+//
+// Tests use Start and the Sim's methods; programs use cmd/envoysim. It is never
+// part of the product.
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"envoyd/internal/sim/fault"
+	"envoyd/internal/sim/gateway"
+	"envoyd/internal/sim/home"
+	"envoyd/internal/sim/jwt"
+	"envoyd/internal/sim/page"
+	"envoyd/internal/sim/replay"
+	"envoyd/internal/sim/site"
+)
+
+// DefaultSerial is the gateway's serial when none is given.
+const DefaultSerial = "122333444555"
+
+// DefaultFirmware is the modelled gateway's.
+const DefaultFirmware = "8.2.4345"
+
+// User is whom tokens are issued for, and who can log in to the account.
+const User = "owner@example.com"
+
+// Config says which home is simulated. The zero value is the default home on a
+// free port of loopback.
+type Config struct {
+	Listen   string        // of the gateway; "" = 127.0.0.1:0
+	Listener net.Listener  // instead of Listen, for tests without a network
+	Serial   string        // 12 digits; "" = DefaultSerial, or the recorded one
+	Capture  string        // folder to replay instead of a modelled home
+	Preset   Preset        // modelled home; the zero value is MeteredBattery
+	Home     home.Config   // details of the modelled home; the preset fills in what is zero
+	Latency  time.Duration // of native pages; slow ones take ten times that; 0 = none
+	Strict   bool          // from firmware 7 on want the session cookie with each request
+	CertLife time.Duration // of the gateway's certificate; 0 = a year
+	Log      *slog.Logger  // nil = silent
+}
+
+// Sim is a running simulated home. Close it.
+type Sim struct {
+	Gateway *gateway.Gateway // the HTTP face, its address and switches
+	Home    *home.Home       // nil with a capture
+	Pages   *page.Gateway    // nil with a capture
+	Tokens  *jwt.Issuer      // signs what the gateway accepts
+
+	cfg    Config
+	site   gateway.Site
+	faults *fault.Switches
+	close  []func() error
+}
+
+// Start builds the home and begins to listen.
+func Start(cfg Config) (*Sim, error) {
+	if cfg.Listen == "" {
+		cfg.Listen = "127.0.0.1:0"
+	}
+	tokens, err := jwt.NewIssuer()
+	if err != nil {
+		return nil, err
+	}
+	s := &Sim{cfg: cfg, Tokens: tokens, faults: &fault.Switches{}}
+	if err := s.build(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.Gateway, err = gateway.New(gateway.Config{
+		Address: cfg.Listen, Listener: cfg.Listener, Site: s.site, Accept: s.accept, Strict: cfg.Strict,
+		Latency: cfg.Latency, CertLife: cfg.CertLife, Faults: s.faults, Actions: s.actions(), Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.close = append(s.close, s.Gateway.Close)
+	return s, nil
+}
+
+// build makes what the gateway shows.
+func (s *Sim) build() error {
+	if s.cfg.Capture != "" {
+		folder, err := replay.Open(s.cfg.Capture, s.cfg.Serial)
+		if err != nil {
+			return err
+		}
+		s.site, s.close = folder, append(s.close, folder.Close)
+		return nil
+	}
+	if s.cfg.Serial == "" {
+		s.cfg.Serial = DefaultSerial
+	}
+	model := s.cfg.Preset.model()
+	s.Home = home.New(model.home(s.cfg.Home))
+	model.page.Home, model.page.Serial, model.page.Faults = s.Home, s.cfg.Serial, s.faults
+	s.Pages = page.New(model.page)
+	s.site = s.Pages
+	return nil
+}
+
+// accept decides about a token the way the gateway does. With a recording any
+// well-formed one for the serial is good: programs bring their own.
+func (s *Sim) accept(token string) error {
+	check := s.Tokens.Verify
+	if s.cfg.Capture != "" {
+		check = jwt.Parse
+	}
+	claims, err := check(token)
+	if err != nil {
+		return err
+	}
+	return claims.Check(s.Identity().Serial, time.Now())
+}
+
+// Identity is what the gateway says of itself now.
+func (s *Sim) Identity() site.Identity { return s.site.Identity() }
+
+// Token issues an owner token for this gateway.
+func (s *Sim) Token() string { return s.issue(s.Identity().Serial, jwt.Owner) }
+
+// InstallerToken issues one that is valid for 12 hours.
+func (s *Sim) InstallerToken() string { return s.issue(s.Identity().Serial, jwt.Installer) }
+
+// ForeignToken issues one for another gateway.
+func (s *Sim) ForeignToken() string { return s.issue("999999999999", jwt.Owner) }
+
+func (s *Sim) issue(serial, role string) string {
+	token, err := s.Tokens.Issue(serial, role, User)
+	if err != nil {
+		panic("a token could not be signed: " + err.Error())
+	}
+	return token
+}
+
+// Truth tells what really was at t. Without a modelled home it is empty.
+func (s *Sim) Truth(t time.Time) home.Truth {
+	if s.Home == nil {
+		return home.Truth{}
+	}
+	return s.Home.Truth(t)
+}
+
+// Fault throws a switch.
+func (s *Sim) Fault(kind fault.Kind, o fault.Options) { s.Gateway.Throw(kind, o) }
+
+// Restart is what a power cycle looks like: connections and sessions are gone,
+// and for a while all numbers are zero.
+func (s *Sim) Restart(zeros time.Duration) {
+	s.Gateway.DropSessions()
+	s.Gateway.DropConnections()
+	if zeros > 0 {
+		s.Gateway.Throw(fault.Zeros, fault.Options{For: zeros})
+	}
+}
+
+// Close ends everything and waits for it.
+func (s *Sim) Close() error {
+	var all []error
+	for i := len(s.close) - 1; i >= 0; i-- {
+		all = append(all, s.close[i]())
+	}
+	s.close = nil
+	if err := errors.Join(all...); err != nil {
+		return fmt.Errorf("closing the simulated home: %w", err)
+	}
+	return nil
+}
