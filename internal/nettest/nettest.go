@@ -7,6 +7,7 @@
 package nettest
 
 import (
+	"context"
 	"net"
 	"sync"
 	"testing"
@@ -73,7 +74,7 @@ func (p *Proxy) Set(t testing.TB, mode Mode) {
 		p.mode = mode
 	}
 	if mode == Refuse && p.listener != nil {
-		p.listener.Close()
+		_ = p.listener.Close()
 		p.listener = nil
 	}
 	for c := range p.open {
@@ -90,7 +91,7 @@ func (p *Proxy) Set(t testing.TB, mode Mode) {
 
 // listen opens the port, from the second time on the same one again.
 func (p *Proxy) listen(mode Mode) error {
-	l, err := net.Listen("tcp4", p.address)
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp4", p.address)
 	if err != nil {
 		return err
 	}
@@ -125,7 +126,7 @@ func (p *Proxy) serve(client net.Conn) {
 			}
 		}
 	}
-	server, err := net.DialTimeout("tcp4", p.target, 5*time.Second)
+	server, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(context.Background(), "tcp4", p.target)
 	if err != nil {
 		reset(client)
 		return
@@ -134,7 +135,7 @@ func (p *Proxy) serve(client net.Conn) {
 	defer p.drop(server)
 	p.running.Go(func() {
 		pump(server, client, func([]byte) bool { return true })
-		server.Close()
+		_ = server.Close()
 	})
 	pump(client, server, func(b []byte) bool { return p.answer(mode, client, b) })
 }
@@ -182,7 +183,7 @@ func (p *Proxy) keep(c net.Conn) Mode {
 }
 
 func (p *Proxy) drop(c net.Conn) {
-	c.Close()
+	_ = c.Close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.open, c)
@@ -193,5 +194,5 @@ func reset(c net.Conn) {
 	if tcp, ok := c.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
-	c.Close()
+	_ = c.Close()
 }
