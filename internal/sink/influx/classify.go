@@ -25,12 +25,16 @@ const (
 // conflict is 400 in 1.8, 422 in 2.7 and may be 500 in 3, and 400 is also what
 // a proxy says of anything. One table, so that a new wording is one line.
 var (
-	pointWords = []string{"partial write", "field type conflict", "retention policy", "unable to parse",
-		"failed to parse", "could not parse", "cannot parse", "parsing failed", "invalid line", "line protocol"}
+	pointWords = []string{"partial write", "field type conflict", "beyond retention policy", "unable to parse '"}
 	// busyWords win over pointWords: a cluster's queue, not the points.
 	busyWords = []string{"hinted handoff"}
 	// limitWords mark a refusal for quantity, which passes.
 	limitWords = []string{"limit"}
+	// settingWords mark a wrong setting behind a code that says otherwise: 1.8
+	// answers 500 to a retention policy it does not have.
+	settingWords = []string{"retention policy not found"}
+	// pathWords are how a database says that the address is wrong, not the bucket.
+	pathWords = []string{"page not found", "path not found"}
 	// emptyWords are how a database that would have taken points refuses none.
 	emptyWords = []string{"requires points", "no points", "no data", "no lines", "empty body", "empty write"}
 )
@@ -59,7 +63,7 @@ func judge(err error) verdict {
 		return innocent
 	}
 	switch {
-	case mentions(a.message, busyWords):
+	case mentions(a.message, busyWords), mentions(a.message, settingWords):
 		return innocent
 	case mentions(a.message, pointWords):
 		return guilty
@@ -84,6 +88,8 @@ func classify(err error, where string) *fault.Error {
 // kind sorts an answer for the delivery loop.
 func (a *answer) kind() fault.Kind {
 	switch {
+	case mentions(a.message, settingWords):
+		return fault.Config
 	case a.status == http.StatusTooManyRequests, a.status == http.StatusRequestTimeout, a.status == http.StatusTooEarly:
 		return fault.Transient
 	case a.status >= 500 && a.status != http.StatusNotImplemented:
@@ -107,9 +113,9 @@ func (a *answer) mend() string {
 		return "Check influx.token, or influx.username and influx.password for InfluxDB 1.8."
 	case a.status == http.StatusForbidden:
 		return "Give this token or user the right to write to the bucket in influx.bucket."
-	case !a.database:
+	case !a.database, a.status == http.StatusNotFound && mentions(a.message, pathWords):
 		return "No InfluxDB answers there: check host, port and path in influx.url."
-	case a.status == http.StatusNotFound:
+	case a.status == http.StatusNotFound, mentions(a.message, settingWords):
 		return "Create the bucket (1.8: the database), or check influx.bucket and influx.org."
 	case a.status == http.StatusRequestEntityTooLarge:
 		return "Raise the size limit of the database or of the proxy before it."

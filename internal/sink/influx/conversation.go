@@ -149,11 +149,11 @@ func (c *conversation) Do(req *http.Request) (*http.Response, error) {
 	if c.authorization != "" {
 		req.Header.Set("Authorization", c.authorization)
 	}
-	resp, err := c.client.Do(req)
+	resp, err := c.client.Do(req) //nolint:gosec // the address is the owner's own
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, mostBody))
 	if err != nil && resp.StatusCode/100 == 2 {
 		return nil, fmt.Errorf("reading the answer: %w", err)

@@ -94,7 +94,7 @@ func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set(key, value)
 		}
 		w.WriteHeader(f.status)
-		io.WriteString(w, f.body)
+		_, _ = io.WriteString(w, f.body)
 		return
 	}
 	d.answer(w, r, string(body))
@@ -129,7 +129,7 @@ func say(w http.ResponseWriter, status int, code, message string) {
 	}
 	w.WriteHeader(status)
 	if status != http.StatusNoContent {
-		fmt.Fprintf(w, `{"code":%q,"message":%q}`, code, message)
+		_, _ = fmt.Fprintf(w, `{"code":%q,"message":%q}`, code, message)
 	}
 }
 

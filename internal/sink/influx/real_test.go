@@ -36,7 +36,7 @@ func (p *program) start(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer out.Close()
+	defer func() { _ = out.Close() }()
 	p.cmd = exec.Command(p.path, p.args...)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -47,7 +47,7 @@ func (p *program) start(t testing.TB) {
 	for {
 		resp, err := plain.Get("http://" + p.addr + p.ping)
 		if err == nil {
-			resp.Body.Close()
+			_ = resp.Body.Close()
 			if resp.StatusCode/100 == 2 {
 				return
 			}
@@ -79,7 +79,7 @@ func freePort(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().String()
 }
 
@@ -147,7 +147,7 @@ func query(t testing.TB, p *program, db, text string) result {
 	t.Helper()
 	form := url.Values{"q": {text}, "db": {db}, "epoch": {"ms"}}
 	resp := post(t, "http://"+p.addr+"/query?"+form.Encode(), "")
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -194,9 +194,9 @@ func victoriaColumn(t *testing.T, p *program, selector string) map[int64]float64
 		}
 		return resp.Body
 	}
-	get("/internal/force_flush").Close()
+	_ = get("/internal/force_flush").Close()
 	body := get("/api/v1/export?reduce_mem_usage=0&match[]=" + url.QueryEscape(selector))
-	defer body.Close()
+	defer func() { _ = body.Close() }()
 	found := map[int64]float64{}
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, 16<<20)
@@ -222,7 +222,7 @@ func victoriaColumn(t *testing.T, p *program, selector string) map[int64]float64
 func raw(t *testing.T, p *program, db, text string) {
 	t.Helper()
 	resp := post(t, "http://"+p.addr+"/write?precision=ms&db="+db, text)
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != 204 {
 		text, _ := io.ReadAll(resp.Body)
 		t.Fatalf("writing past the sink: %s %s", resp.Status, text)
