@@ -46,6 +46,8 @@ var energySources = []source{
 	{of: BatteryEnergy, name: "integrated from power", when: (*facts).hasBattery, account: (*view).batteryIntegrated},
 
 	{of: HouseEnergy, name: "CT total-consumption", when: (*facts).totalCT, account: (*view).houseOfTotalEnergy},
+	{of: HouseEnergy, name: "production + grid", when: func(f *facts) bool { return f.netCT() && !f.hasBattery() },
+		account: (*view).houseBalanceEnergy},
 	{of: HouseEnergy, name: "production + grid + battery", when: (*facts).netCT, account: (*view).houseBalanceEnergy},
 }
 

@@ -23,7 +23,7 @@ func (v *view) liveData() (live answer.LiveData, at time.Time, ok bool) {
 // enchargePower is the live data's figure while it streams, else the sum of
 // what each battery says; one silent battery makes the sum unknown.
 func (v *view) enchargePower() measured {
-	if live, at, ok := v.liveData(); ok && !v.f.acb {
+	if live, at, ok := v.liveData(); ok && !v.f.acb && live.Storage.PowerMW.Known() {
 		return v.current(measured{live.Storage.PowerMW.Scale(1e-3), at})
 	}
 	sum, listed := reading.Of(0), map[answer.Serial]bool{}
@@ -53,7 +53,7 @@ func (v *view) acbPower() measured {
 
 // bothBatteries takes the live data, which covers both, or adds the two.
 func (v *view) bothBatteries() measured {
-	if live, at, ok := v.liveData(); ok {
+	if live, at, ok := v.liveData(); ok && live.Storage.PowerMW.Known() {
 		return v.current(measured{live.Storage.PowerMW.Scale(1e-3), at})
 	}
 	encharge, acb := v.enchargePower(), v.acbPower()

@@ -160,9 +160,18 @@ func (v *view) readItem(c ct) (ctValues, bool) {
 func ofItem(i answer.Item, at time.Time) ctValues {
 	return ctValues{
 		at: at, powerW: i.PowerW.Value, delivered: i.LifetimeWh.Value,
-		apparent: i.ApparentVA.Value, reactive: i.ReactiveVar.Value,
+		apparent: magnitude(i.ApparentVA.Value), reactive: i.ReactiveVar.Value,
 		current: i.CurrentA.Value, voltage: i.VoltageV.Value,
 	}
+}
+
+// magnitude drops the sign that production.json gives to apparent power while
+// exporting.
+func magnitude(s reading.Value) reading.Value {
+	if n, ok := s.Get(); ok {
+		return reading.Of(math.Abs(n))
+	}
+	return s
 }
 
 // deadVoltage is what an unconnected phase may show.

@@ -117,10 +117,14 @@ func (v *view) reading() reading.Reading {
 	return r
 }
 
-// measuredAt is the time of the power that leads: production, else the grid,
-// else the battery.
+// measuredAt is the time of the power that leads: that of a CT, which measures
+// each second, before that of inverter reports.
 func (v *view) measuredAt() time.Time {
-	for _, of := range []Quantity{Production, Grid, Battery} {
+	order := []Quantity{Production, Grid, Battery}
+	if v.f.standard() {
+		order = []Quantity{Grid, Production, Battery}
+	}
+	for _, of := range order {
 		if m := v.power[of]; m.w.Known() && !m.at.IsZero() {
 			return m.at
 		}

@@ -31,8 +31,8 @@ type Identity struct {
 // version is a dotted firmware version, compared number by number.
 type version []int
 
-// versionOf parses "D8.2.4345"; letters are dropped, nonsense is older than
-// everything.
+// versionOf parses "D8.2.4345"; letters are dropped. What is no version is
+// newer than everything, so that all is probed and the general rules hold.
 func versionOf(s string) version {
 	s = strings.TrimLeft(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz ")
 	var v version
@@ -43,6 +43,9 @@ func versionOf(s string) version {
 			break
 		}
 		v = append(v, n)
+	}
+	if len(v) == 0 {
+		return version{1 << 30}
 	}
 	return v
 }
@@ -69,10 +72,4 @@ func (v version) part(i int) int {
 // within reports whether from <= v < until; an empty bound is open.
 func (v version) within(from, until string) bool {
 	return (from == "" || !v.before(from)) && (until == "" || v.before(until))
-}
-
-// same reports whether v is the version that text names.
-func (v version) same(text string) bool {
-	w := versionOf(text)
-	return !v.before(text) && len(v) == len(w) && v.part(len(v)-1) == w.part(len(w)-1)
 }

@@ -93,7 +93,7 @@ var endpoints = []Endpoint{
 	{Path: pathV1, Tier: Inverters, AtLeast: 30 * time.Second, from: "3.9", worth: noProductionCT,
 		serves: func(p *Plan) bool { return !p.facts.enabled[answer.KindProduction] },
 		slot:   slotOf(answer.ParseV1, func(s *Snapshot) *kept[answer.V1] { return &s.v1 })},
-	{Path: pathDevices, Tier: Inverters, AtLeast: time.Minute, from: "8.2.4264",
+	{Path: pathDevices, Tier: Inverters, AtLeast: time.Minute, from: "8.2.4000",
 		slot: slotOf(answer.ParseDeviceData, func(s *Snapshot) *kept[answer.DeviceData] { return &s.devices })},
 	{Path: pathPDM, Tier: Inverters, AtLeast: time.Minute, from: "7", worth: noProductionCT,
 		serves: func(p *Plan) bool { return p.uses(Production, sourcePDM) },

@@ -45,6 +45,7 @@ type facts struct {
 	pdm         bool
 	inverterSum bool // production.json has the inverters' sum
 	page        bool // the HTML page of 3.x
+	undecided   bool // whether CTs count is not known before production.json answers
 	quirks      map[string]bool
 	missing     map[string]bool
 	answered    map[string]bool
@@ -66,6 +67,8 @@ func learn(s *Snapshot) *facts {
 	f.pdm = s.pdm.have && s.pdm.is.PCU.LifetimeWh.Or(0) > 0
 	_, f.inverterSum = s.production.is.Inverters()
 	f.page = s.page.have
+	f.undecided = s.id.IMeter && !s.meters.have && len(s.active) == 0 &&
+		!s.fw.before("4") && s.open(pathProduction)
 	for _, e := range endpoints {
 		f.answered[e.Path] = e.has(s) && !s.missing[e.Path]
 	}
@@ -100,8 +103,10 @@ func (f *facts) learnCTs(s *Snapshot) {
 		return
 	}
 	if len(f.cts) == 0 {
-		for _, kind := range slices.Sorted(maps.Keys(s.active)) {
-			f.cts = append(f.cts, ct{kind: kind})
+		for _, kind := range ctKinds {
+			if _, active := s.active[kind]; active {
+				f.cts = append(f.cts, ct{kind: kind})
+			}
 		}
 		f.dropComputedTotal()
 	}

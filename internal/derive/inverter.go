@@ -67,12 +67,31 @@ func join(bySerial map[answer.Serial]*installed, d answer.Device) {
 		i = &installed{serial: d.Serial}
 		bySerial[d.Serial] = i
 	}
-	channel := d.Channels[0]
 	i.device = &d
-	if end := channel.Last.End.Time; end.After(i.time) {
-		i.time, i.powerW = end, channel.Watts.Now.Value
+	if end := d.Channels[0].Last.End.Time; end.After(i.time) {
+		i.time, i.powerW = end, overChannels(d, func(c answer.DeviceChannel) reading.Value { return c.Watts.Now.Value })
 	}
-	i.maxW = larger(i.maxW, channel.Watts.Max.Value)
+	i.maxW = larger(i.maxW, overChannels(d, func(c answer.DeviceChannel) reading.Value { return c.Watts.Max.Value }))
+}
+
+// overChannels adds up a quantity: a microinverter for two or four panels has
+// a channel for each.
+func overChannels(d answer.Device, of func(answer.DeviceChannel) reading.Value) reading.Value {
+	var sum reading.Value
+	for _, c := range d.Channels {
+		if value := of(c); value.Known() {
+			sum = reading.Of(sum.Or(0) + value.Or(0))
+		}
+	}
+	return sum
+}
+
+// lifetime is what the microinverter has produced, in Wh.
+func (i installed) lifetime() reading.Value {
+	if i.device == nil {
+		return reading.Value{}
+	}
+	return overChannels(*i.device, func(c answer.DeviceChannel) reading.Value { return c.Lifetime.Joules.Wh() })
 }
 
 func newestReport(all map[answer.Serial]*installed) time.Time {
@@ -104,18 +123,20 @@ func (v *view) inverters() []reading.Inverter {
 			one.Time = v.s.devices.at
 		}
 		if i.device != nil {
-			detail(&one, i.device.Channels[0])
+			one.EnergyWh = i.lifetime()
+			detail(&one, *i.device)
 		}
 		all = append(all, one)
 	}
 	return all
 }
 
-// detail adds the values of device_data. While the inverter produces, a 0
-// among the electrical ones is a field that its model does not fill.
-func detail(one *reading.Inverter, c answer.DeviceChannel) {
-	one.TodayWh = c.WattHours.Today.Value
-	one.EnergyWh = c.Lifetime.Joules.Wh()
+// detail adds the values of device_data, the electrical ones of the first
+// channel. While the inverter produces, a 0 among them is a field that its
+// model does not fill.
+func detail(one *reading.Inverter, d answer.Device) {
+	one.TodayWh = overChannels(d, func(c answer.DeviceChannel) reading.Value { return c.WattHours.Today.Value })
+	c := d.Channels[0]
 	one.TemperatureC = c.Last.TemperatureC.Value
 	electrical := map[*reading.Value]answer.Num{
 		&one.DCVoltageV: c.Last.DCVoltageMV, &one.DCCurrentA: c.Last.DCCurrentMA,
@@ -134,10 +155,7 @@ func detail(one *reading.Inverter, c answer.DeviceChannel) {
 func energyOf(s *Snapshot) map[answer.Serial]reading.Value {
 	energy := map[answer.Serial]reading.Value{}
 	for _, i := range installedInverters(s) {
-		if i.device == nil {
-			continue
-		}
-		if wh := i.device.Channels[0].Lifetime.Joules.Wh(); wh.Known() {
+		if wh := i.lifetime(); wh.Known() {
 			energy[i.serial] = wh
 		}
 	}

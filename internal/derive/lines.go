@@ -13,6 +13,9 @@ func (p Plan) Lines() []string {
 			lines = append(lines, fmt.Sprintf("%s: %s", of, name))
 		}
 	}
+	if p.facts != nil && p.facts.undecided {
+		return []string{"not known yet: " + pathProduction + " has still to say whether there are CTs"}
+	}
 	if len(lines) == 0 {
 		lines = append(lines, "no source of power or energy was found")
 	}

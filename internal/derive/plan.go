@@ -46,7 +46,7 @@ func MakePlan(s *Snapshot) Plan {
 	f := learn(s)
 	p := Plan{id: s.id, facts: f, chosen: map[Quantity]source{}, UnknownFirmware: !isKnown(s.fw)}
 	for _, src := range slices.Concat(powerSources, energySources) {
-		if _, taken := p.chosen[src.of]; !taken && src.when(f) {
+		if _, taken := p.chosen[src.of]; !taken && !f.undecided && src.when(f) {
 			p.chosen[src.of] = src
 		}
 	}
@@ -120,7 +120,9 @@ func (p Plan) Open(s *Snapshot) []Endpoint {
 
 // Outdated says why the newest answers no longer fit the plan, "" while they
 // do: a CT was enabled or disabled, a battery appeared. The caller decides
-// when to probe again (an answer of [] may be a gateway that just started).
+// when to probe again, into a new Snapshot: an answer of [] may be a gateway
+// that just started, and firmware 8.3.5528 calls a healthy CT inactive now and
+// then.
 func (p Plan) Outdated(s *Snapshot) string {
 	if p.facts == nil {
 		return "nothing was probed"
@@ -129,6 +131,10 @@ func (p Plan) Outdated(s *Snapshot) string {
 	switch {
 	case s.meters.have && p.facts.from != fromPage && !slices.Equal(now.cts, p.facts.cts):
 		return "the enabled CTs changed"
+	case p.facts.from == fromPage && s.production.have && !activeStill(s, p.facts.cts):
+		return "production.json calls a CT inactive"
+	case p.facts.batteryOpen && !now.batteryOpen:
+		return "it is known by now whether there are batteries"
 	case s.ensemble.have && now.encharge != p.facts.encharge:
 		return "IQ Batteries came or went"
 	case now.acb && !p.facts.acb:
@@ -137,6 +143,16 @@ func (p Plan) Outdated(s *Snapshot) string {
 		return "a System Controller came or went"
 	}
 	return ""
+}
+
+// activeStill reports whether production.json shows every CT as active.
+func activeStill(s *Snapshot, cts []ct) bool {
+	for _, c := range cts {
+		if _, ok := s.production.is.CT(c.kind); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // FreshFor returns how old power may be and still be called good: a CT

@@ -46,7 +46,10 @@ var powerSources = []source{
 	{of: Grid, name: "CT net-consumption", when: hasCT(answer.KindNet), read: ctPower(answer.KindNet)},
 	{of: Grid, name: "CT total-consumption - production - battery", when: (*facts).totalCT, read: (*view).gridOfTotal},
 
-	{of: House, name: "production + grid + battery", when: (*facts).netCT, read: (*view).houseBalance},
+	{of: House, name: "production + grid", when: func(f *facts) bool { return f.netCT() && !f.hasBattery() && !f.generator && !f.batteryOpen },
+		read: (*view).houseBalance},
+	{of: House, name: "production + grid + battery", when: func(f *facts) bool { return f.netCT() && !f.generator }, read: (*view).houseBalance},
+	{of: House, name: "production + grid + battery + generator", when: (*facts).netCT, read: (*view).houseBalance},
 	{of: House, name: "CT total-consumption", when: (*facts).totalCT, read: (*view).houseOfTotal},
 }
 

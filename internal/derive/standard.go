@@ -12,13 +12,14 @@ import (
 // gateway's clock where it is to be believed.
 func (v *view) inverterProduction() measured {
 	sum, ok := v.s.production.is.Inverters()
-	if ok && !sum.Time.IsZero() && sum.PowerW.Known() {
+	started := sum.LifetimeWh.Or(1) != 0 // zeros come in the first minutes after a start
+	if ok && started && !sum.Time.IsZero() && sum.PowerW.Known() {
 		return measured{sum.PowerW.Value, v.clock.Ours(sum.Time.Time)}
 	}
 	if m := v.freshReports(); m.w.Known() {
 		return m
 	}
-	if v.s.v1.have && !v.f.quirk(quirkV1Stale) {
+	if v.s.v1.have && !v.s.v1.is.Empty() && !v.f.quirk(quirkV1Stale) {
 		return measured{v.s.v1.is.PowerW.Value, v.s.v1.at}
 	}
 	return measured{}
