@@ -10,6 +10,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"envoyd/internal/secret"
+	"envoyd/internal/sink/influx"
 )
 
 // double answers as InfluxDB 2.7 was seen to on its real write path: one
@@ -261,4 +264,14 @@ func splitUnescaped(text string, at byte) []string {
 
 func unescape(text string) string {
 	return strings.NewReplacer(`\,`, ",", `\ `, " ", `\=`, "=").Replace(text)
+}
+
+// sink returns a sink that may write here.
+func (d *double) sink(t testing.TB, cfg influx.Config) *influx.Sink {
+	t.Helper()
+	cfg.URL, cfg.Org, cfg.Bucket = d.URL, doubleOrg, doubleBucket
+	if cfg.Token.IsZero() {
+		cfg.Token = secret.New(doubleToken)
+	}
+	return newSink(t, cfg)
 }

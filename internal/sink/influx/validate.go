@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -16,9 +17,9 @@ import (
 func validate(cfg Config) (*url.URL, error) {
 	base, err := address(cfg.URL)
 	faults := []error{err, login(cfg)}
-	if strings.HasPrefix(cfg.Prefix, "_") || unfit(cfg.Prefix) {
-		faults = append(faults, setting("influx.prefix", "Use letters, digits and underscores, a letter first.",
-			fmt.Errorf("%q cannot begin a measurement's name", cfg.Prefix)))
+	if !plainName.MatchString(cfg.Prefix) {
+		faults = append(faults, setting("influx.prefix", "Use letters, digits, _ - and dots, a letter first.",
+			fmt.Errorf("%q cannot begin a measurement's name", shortened(cfg.Prefix))))
 	}
 	if cfg.Interval < 0 {
 		faults = append(faults, setting("influx.interval", "Give a duration such as 1s or 10s.",
@@ -79,22 +80,25 @@ func login(cfg Config) error {
 func tag(key, value string, reserved []string) error {
 	name := fmt.Sprintf("influx.tags.%s", shortened(key))
 	switch {
-	case key == "" || strings.HasPrefix(key, "_") || unfit(key):
-		return setting("influx.tags", "Name tags with letters, digits and underscores, a letter first.",
-			fmt.Errorf("%q cannot be a tag's name", key))
+	case !plainName.MatchString(key):
+		return setting("influx.tags", "Name tags with letters, digits, _ - and dots, a letter first.",
+			fmt.Errorf("%q cannot be a tag's name", shortened(key)))
 	case slices.Contains(reserved, key):
 		return setting(name, "Use another name.", errors.New("envoyd writes a tag or field of this name itself"))
-	case unfit(value) || len(value) > longestTag:
+	case unfit(value) || strings.Contains(value, `\`) || len(value) > longestTag:
 		return setting(name, fmt.Sprintf("Use plain text of at most %d characters.", longestTag),
 			errors.New("the value cannot be a tag"))
 	}
 	return nil
 }
 
+// plainName is what a measurement's or a tag's name may be: nothing in it needs
+// an escape, and no database reserves it.
+var plainName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,63}$`)
+
 // unfit reports characters that the line protocol or a header cannot carry.
 func unfit(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }) ||
-		strings.HasSuffix(text, `\`)
+	return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar })
 }
 
 // reservedKeys lists the tags and fields of every measurement.
