@@ -113,7 +113,7 @@ func (k *Keeper) Offer(ctx context.Context, t Token) error {
 		return &fault.Error{Kind: fault.Config, Op: op, Err: errors.New("the token has already ended"),
 			Mend: "Make a new one at https://entrez.enphaseenergy.com."}
 	}
-	defer k.report()
+	defer k.Report()
 	err := k.verify(ctx, t)
 	if err != nil && (fault.Is(err, fault.Auth) || fault.Is(err, fault.Security) || !k.Current().Text.IsZero()) {
 		return &fault.Error{Kind: fault.KindOf(err), Op: op, Err: err,

@@ -101,10 +101,19 @@ func (a *attempts) update(change func(*record)) error {
 	return atomicfile.Write(a.path, append(data, '\n'), 0o600)
 }
 
-// forget drops what no longer counts.
+// forget drops what no longer counts and mends times that a wrong clock wrote.
 func (r *record) forget(now time.Time) {
+	for serial, g := range r.Gateways {
+		if tooFar(g.Next, now) {
+			g.Next = now.Add(pauseNoMore)
+		}
+		if tooFar(g.RefusedLogin, now) {
+			g.RefusedLogin = now
+		}
+		r.Gateways[serial] = g
+	}
 	r.Answers = slices.DeleteFunc(r.Answers, func(at time.Time) bool {
-		return now.Sub(at) >= day || at.Sub(now) > longestPause
+		return now.Sub(at) >= day || tooFar(at, now)
 	})
 	for len(r.Stopped) > maxStopped {
 		oldest := ""
@@ -125,12 +134,12 @@ func (r *record) uncount(attempt time.Time) {
 	}
 }
 
+// tooFar reports whether a stored time lies further ahead than we ever plan.
+func tooFar(at, now time.Time) bool { return at.Sub(now) > longestPause }
+
 // notBefore is the earliest time for the next login for a gateway.
 func (r *record) notBefore(serial string, now time.Time) time.Time {
 	next := r.Gateways[serial].Next
-	if next.Sub(now) > longestPause {
-		next = now.Add(pauseNoMore)
-	}
 	if quota := r.quotaEnds(now); quota.After(next) {
 		return quota
 	}
@@ -142,7 +151,7 @@ func (r *record) notBefore(serial string, now time.Time) time.Time {
 func (r *record) quotaEnds(now time.Time) time.Time {
 	var recent []time.Time
 	for _, at := range r.Answers {
-		if now.Sub(at) < day && at.Sub(now) <= longestPause {
+		if now.Sub(at) < day && !tooFar(at, now) {
 			recent = append(recent, at)
 		}
 	}
@@ -190,10 +199,23 @@ func (f *Files) accountHash(a Account) (string, error) {
 	return hex.EncodeToString(key), nil
 }
 
-func (f *Files) readAttempts() (record, error) {
+// readAttempts returns the record as it counts now.
+func (f *Files) readAttempts(now time.Time) (record, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.attempts.read()
+	r, err := f.attempts.read()
+	if err != nil {
+		return record{}, err
+	}
+	for _, g := range r.Gateways {
+		if tooFar(g.Next, now) || tooFar(g.RefusedLogin, now) {
+			if err := f.attempts.update(func(*record) {}); err != nil {
+				return record{}, err
+			}
+			return f.attempts.read()
+		}
+	}
+	return r, nil
 }
 
 func (f *Files) updateAttempts(change func(*record)) error {

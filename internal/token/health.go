@@ -32,7 +32,8 @@ type health struct {
 	message, mend string
 }
 
-func (k *Keeper) report() {
+// Report says how the token is, by the callback; Run does so on its own.
+func (k *Keeper) Report() {
 	if k.cfg.Report == nil {
 		return
 	}

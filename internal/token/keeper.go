@@ -198,7 +198,7 @@ func (k *Keeper) due(now time.Time) (at time.Time, ok bool, err error) {
 	if !k.fetches() {
 		return time.Time{}, false, nil
 	}
-	r, err := k.cfg.Files.readAttempts()
+	r, err := k.cfg.Files.readAttempts(now)
 	if err != nil {
 		return time.Time{}, false, err
 	}

@@ -13,6 +13,7 @@ const (
 	lookEvery    = 10 * time.Minute // clocks step and files change: look again at least this often
 	fetchLimit   = 3 * time.Minute  // for one attempt at a login with all its pages
 	waitForClock = 15 * time.Minute // after the start, for the clock to be synchronised before a login
+	clockLook    = time.Minute      // meanwhile
 	verifyFirst  = time.Minute      // pause before a token is shown to an absent gateway again, doubling
 	verifyLast   = 10 * time.Minute
 )
@@ -54,11 +55,14 @@ func (k *Keeper) Run(ctx context.Context) {
 
 // step does what is due and returns how long nothing will be.
 func (k *Keeper) step(ctx context.Context) time.Duration {
-	defer k.report()
+	defer k.Report()
 	if wait, waiting := k.showPending(ctx); waiting {
 		return wait
 	}
 	now := time.Now()
+	if !k.clockTrusted() && time.Since(k.began) < waitForClock {
+		return clockLook // and mend no stored time by such a clock
+	}
 	at, ok, err := k.due(now)
 	if err != nil {
 		k.setProblem(err)
@@ -69,9 +73,6 @@ func (k *Keeper) step(ctx context.Context) time.Duration {
 	}
 	if now.Before(at) {
 		return at.Sub(now)
-	}
-	if !k.clockTrusted() && now.Sub(k.began) < waitForClock {
-		return verifyFirst
 	}
 	limited, cancel := context.WithTimeout(ctx, fetchLimit)
 	defer cancel()
@@ -90,7 +91,7 @@ func (k *Keeper) Renew(ctx context.Context) error {
 			Mend: "Set account.username and account.password_file, or run envoyd token login.",
 		}
 	}
-	defer k.report()
+	defer k.Report()
 	return k.login(ctx, true)
 }
 
@@ -131,7 +132,7 @@ func (k *Keeper) begin(asked bool) error {
 		return err
 	}
 	if asked {
-		r, err := k.cfg.Files.readAttempts()
+		r, err := k.cfg.Files.readAttempts(now)
 		if err != nil {
 			return err
 		}
