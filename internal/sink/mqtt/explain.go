@@ -108,12 +108,13 @@ func notABroker(p *Publisher, err error) (verdict, bool) {
 	switch {
 	case errors.Is(err, websocket.ErrBadHandshake):
 		return verdict{fault.Config, "That is no MQTT over WebSocket: check the port and the path in mqtt.url (often /mqtt)."}, true
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		if p.target.tls == nil {
 			return verdict{fault.Transient, "It hung up without an answer: it may be no broker, or its TLS port (then use mqtts://)."}, true
 		}
 		return verdict{fault.Transient, "It hung up without an answer: it may be no broker, or want a client certificate (mqtt.cert_file)."}, true
-	case errors.Is(err, packets.ErrorNetworkError), errors.Is(err, packets.ErrorProtocolViolation):
+	// Half a packet: something did answer, and not in MQTT.
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, packets.ErrorNetworkError), errors.Is(err, packets.ErrorProtocolViolation):
 		return verdict{fault.Config, "What answers at " + p.target.address + " is no MQTT broker: check the port in mqtt.url (usually 1883, with TLS 8883)."}, true
 	}
 	return verdict{}, false

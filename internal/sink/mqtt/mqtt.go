@@ -109,7 +109,14 @@ type Publisher struct {
 
 // limits are the times a test may want shorter.
 type limits struct {
-	connect, write, ack, keepAlive, ping, goodbye time.Duration
+	connect, write, ack, keepAlive, ping, goodbye, birthPause time.Duration
+}
+
+func defaultLimits() limits {
+	return limits{
+		connect: 10 * time.Second, write: 5 * time.Second, ack: 30 * time.Second,
+		keepAlive: 30 * time.Second, ping: 10 * time.Second, goodbye: 2 * time.Second, birthPause: birthPause,
+	}
 }
 
 // New checks the configuration, reads the certificates and what was announced
@@ -138,7 +145,7 @@ func New(cfg Config) (*Publisher, error) {
 		log:       cfg.Log,
 		memory:    memory,
 		topics:    topics{base: cfg.Topic, prefix: cfg.HA.Prefix},
-		limits:    limits{connect: 10 * time.Second, write: 5 * time.Second, ack: 30 * time.Second, keepAlive: 30 * time.Second, ping: 10 * time.Second, goodbye: 2 * time.Second},
+		limits:    defaultLimits(),
 		cloudSent: map[string]time.Time{},
 		since:     time.Now(),
 	}

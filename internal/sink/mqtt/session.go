@@ -17,8 +17,8 @@ import (
 // Home Assistant's start is answered after a random delay, so that a house
 // full of bridges does not answer at once, and not more often than this.
 const (
-	birthDelay = 3 * time.Second // at most, after at least one
-	birthPause = 30 * time.Second
+	birthDelay = 3 * time.Second  // at most, after at least one
+	birthPause = 30 * time.Second // also after connecting
 )
 
 // session is one connection: what is to be said and what was.
@@ -187,7 +187,7 @@ func (s *session) born(now time.Time) {
 		return
 	}
 	s.birthAt = now.Add(time.Second + rand.N(birthDelay-time.Second))
-	if soonest := s.announced.Add(birthPause); s.birthAt.Before(soonest) {
+	if soonest := s.announced.Add(s.p.limits.birthPause); s.birthAt.Before(soonest) {
 		s.birthAt = soonest
 	}
 }
