@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 
@@ -82,6 +83,9 @@ func classify(err error, where string) *fault.Error {
 		return f
 	}
 	f.Kind, f.Mend = unreached(err)
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		f.Err = u.Err // the address stands in Op already
+	}
 	return f
 }
 
