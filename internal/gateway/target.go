@@ -85,24 +85,16 @@ func parseTarget(address string) (target, error) {
 }
 
 func splitTarget(s string) (target, error) {
+	var t target
 	if scheme, rest, ok := strings.Cut(s, "://"); ok {
-		scheme = strings.ToLower(scheme)
-		if scheme != schemeHTTP && scheme != schemeHTTPS {
+		if t.scheme = strings.ToLower(scheme); t.scheme != schemeHTTP && t.scheme != schemeHTTPS {
 			return target{}, errAddress
 		}
-		t, err := splitTarget(strings.TrimSuffix(rest, "/"))
-		return t.with(scheme), err
+		s = strings.TrimSuffix(rest, "/")
 	}
-	if ip, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-		return target{host: ip.String()}, nil
-	}
-	t := target{host: s}
-	if strings.Contains(s, ":") {
-		host, port, err := net.SplitHostPort(s)
-		if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 {
-			return target{}, errAddress
-		}
-		t = target{host: host, port: port}
+	var err error
+	if t.host, t.port, err = splitHost(s); err != nil {
+		return target{}, err
 	}
 	// The URL parser decides whether this is a host and nothing but a host.
 	u, err := url.Parse(t.with(schemeHTTPS).base())
@@ -110,6 +102,27 @@ func splitTarget(s string) (target, error) {
 		return target{}, errAddress
 	}
 	return t, nil
+}
+
+// splitHost cuts the port off, if there is one.
+func splitHost(s string) (host, port string, err error) {
+	if inner, ok := strings.CutPrefix(s, "["); ok && strings.HasSuffix(s, "]") {
+		s = strings.TrimSuffix(inner, "]")
+		if !strings.Contains(s, ":") {
+			return "", "", errAddress
+		}
+	}
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return ip.String(), "", nil
+	}
+	if !strings.Contains(s, ":") {
+		return s, "", nil
+	}
+	host, port, err = net.SplitHostPort(s)
+	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || n == 0 {
+		return "", "", errAddress
+	}
+	return host, port, nil
 }
 
 // shortAddress returns where a connection goes: the IP alone when the port is
