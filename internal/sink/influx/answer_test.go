@@ -315,6 +315,8 @@ func TestCheckTheRealOnes(t *testing.T) {
 	i18, vm := startInflux(t), startVictoria(t)
 	query(t, i18, "", "CREATE DATABASE solar")
 	query(t, i18, "", "CREATE USER reader WITH PASSWORD 'reader'")
+	query(t, i18, "", "CREATE USER writer WITH PASSWORD 'writer'")
+	query(t, i18, "", "GRANT WRITE ON solar TO writer")
 	login := func(bucket, name, password string) influx.Config {
 		return influx.Config{URL: "http://" + i18.addr, Bucket: bucket, Username: name, Password: secret.New(password)}
 	}
@@ -325,6 +327,8 @@ func TestCheckTheRealOnes(t *testing.T) {
 	}{
 		{"1.8 works", login("solar", adminName, adminPassword), ""},
 		{"1.8 works with a retention policy", login("solar/autogen", adminName, adminPassword), ""},
+		{"1.8 unknown retention policy", login("solar/moon", adminName, adminPassword), "Create the bucket"},
+		{"1.8 user who may only write", login("solar", "writer", "writer"), ""},
 		{"1.8 wrong password", login("solar", adminName, "x"), "influx.password"},
 		{"1.8 user without the right", login("solar", "reader", "reader"), "right to write"},
 		{"1.8 unknown database", login("moon", adminName, adminPassword), "Create the bucket"},

@@ -182,7 +182,7 @@ func TestInterval(t *testing.T) {
 }
 
 func FuzzLines(f *testing.F) {
-	f.Add("122333444555", "production", "L1", int64(1782036000123), 1.5, -0.0, "site", "roof")
+	f.Add("122333444555", "production", "L1", int64(1782036000123), 1.5, math.Copysign(0, -1), "site", "roof")
 	f.Add("", "a=b,c d", "\\", int64(0), math.Inf(1), math.NaN(), "a b", "x\\")
 	f.Add("\n", "\x00\xff", "Ü\u2028", int64(math.MaxInt64), 1e308, 5e-324, "k=", "\t")
 	f.Fuzz(func(t *testing.T, gateway, kind, phase string, ms int64, a, b float64, key, value string) {
