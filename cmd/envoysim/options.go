@@ -16,11 +16,11 @@ const nativeLatency = 40 * time.Millisecond
 
 // options are the command line.
 type options struct {
-	listen, capture, serial, broker, cloud string
-	mdns, printToken                       bool
-	speed                                  float64
-	preset                                 sim.Preset
-	latency                                time.Duration
+	listen, capture, serial, broker, cloud, cloudCA string
+	mdns, printToken                                bool
+	speed                                           float64
+	preset                                          sim.Preset
+	latency                                         time.Duration
 }
 
 const usage = `envoysim plays a home with an Enphase gateway.
@@ -53,6 +53,7 @@ func parseOptions(args []string, errs io.Writer) (options, error) {
 	flags.BoolVar(&o.mdns, "mdns", false, "announce the gateway; only on loopback or in a network namespace of its own")
 	flags.StringVar(&o.broker, "broker", "", "`address` of an MQTT broker with a random login; port 0 takes a free one")
 	flags.StringVar(&o.cloud, "cloud", "", "`address` of the token service; port 0 takes a free one")
+	flags.StringVar(&o.cloudCA, "cloud-ca", "", "serve the token service over TLS and write its authority to this `file`")
 	flags.Float64Var(&o.speed, "speed", 1, "how much `faster` sun and loads go than the clock")
 	flags.StringVar(&preset, "preset", sim.MeteredBattery.String(), "which `home` is modelled")
 	flags.DurationVar(&o.latency, "latency", nativeLatency, "`time` that a native page takes; slow pages take ten times that")
@@ -78,6 +79,8 @@ func (o *options) check(rest []string, preset string) error {
 		return fmt.Errorf("%q is no option", rest[0])
 	case o.serial != "" && !regexp.MustCompile(`^[0-9]{12}$`).MatchString(o.serial):
 		return fmt.Errorf("-serial %s is not 12 digits", o.serial)
+	case o.cloudCA != "" && o.cloud == "":
+		return errors.New("-cloud-ca needs -cloud")
 	case !(o.speed > 0):
 		return errors.New("-speed must be above 0")
 	case o.latency < 0:

@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"envoyd/internal/sim"
+	"envoyd/internal/sim/account"
 	"envoyd/internal/sim/home"
 )
 
@@ -45,7 +48,7 @@ func simulate(ctx context.Context, o options, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := announce(o, s, out); err != nil {
+	if err := report(o, s, out); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	<-ctx.Done()
@@ -56,17 +59,32 @@ func simulate(ctx context.Context, o options, out, errs io.Writer) error {
 func (o options) config(log *slog.Logger) sim.Config {
 	return sim.Config{
 		Listen: o.listen, Serial: o.serial, Capture: o.capture, Preset: o.preset, Latency: o.latency,
+		Cloud: o.cloud, CloudTLS: o.cloudCA != "", Broker: o.broker, MDNS: o.mdns,
 		Home: home.Config{Speed: o.speed, Zone: hostZone()}, Log: log,
 	}
 }
 
-// announce prints a line for each service.
-func announce(o options, s *sim.Sim, out io.Writer) error {
-	lines := fmt.Sprintf("gateway  %s  serial %s  firmware %s\n", s.Gateway.URL(), s.Identity().Serial, s.Identity().Firmware)
-	if o.printToken {
-		lines += "token  " + s.Token() + "\n"
+// report prints a line for each service and leaves the authority's certificate
+// where it was asked for.
+func report(o options, s *sim.Sim, out io.Writer) error {
+	var lines strings.Builder
+	id := s.Identity()
+	fmt.Fprintf(&lines, "gateway  %s  serial %s  firmware %s\n", s.Gateway.URL(), id.Serial, id.Firmware)
+	if s.Account != nil {
+		fmt.Fprintf(&lines, "cloud  %s  login %s  password %s\n", s.Account.URL(), account.Email, account.Password)
 	}
-	if _, err := io.WriteString(out, lines); err != nil {
+	if s.Broker != nil {
+		fmt.Fprintf(&lines, "mqtt  %s\n", s.Broker.URL())
+	}
+	if o.printToken {
+		fmt.Fprintf(&lines, "token  %s\n", s.Token())
+	}
+	if o.cloudCA != "" {
+		if err := os.WriteFile(o.cloudCA, s.Account.CA(), 0o600); err != nil {
+			return fmt.Errorf("leaving the authority's certificate: %w", err)
+		}
+	}
+	if _, err := io.WriteString(out, lines.String()); err != nil {
 		return fmt.Errorf("printing the addresses: %w", err)
 	}
 	return nil

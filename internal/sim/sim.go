@@ -17,6 +17,9 @@ import (
 	"net"
 	"time"
 
+	"envoyd/internal/sim/account"
+	"envoyd/internal/sim/announce"
+	"envoyd/internal/sim/broker"
 	"envoyd/internal/sim/fault"
 	"envoyd/internal/sim/gateway"
 	"envoyd/internal/sim/home"
@@ -33,7 +36,7 @@ const DefaultSerial = "122333444555"
 const DefaultFirmware = "8.2.4345"
 
 // User is whom tokens are issued for, and who can log in to the account.
-const User = "owner@example.com"
+const User = account.Email
 
 // Config says which home is simulated. The zero value is the default home on a
 // free port of loopback.
@@ -47,6 +50,10 @@ type Config struct {
 	Latency  time.Duration // of native pages; slow ones take ten times that; 0 = none
 	Strict   bool          // from firmware 7 on want the session cookie with each request
 	CertLife time.Duration // of the gateway's certificate; 0 = a year
+	Cloud    string        // address of the token service; "" = none, port 0 = a free one
+	CloudTLS bool          // the token service speaks TLS, see account.Service.CA
+	Broker   string        // address of the MQTT broker; "" = none, port 0 = a free one
+	MDNS     bool          // announce the gateway; refused on a real network
 	Log      *slog.Logger  // nil = silent
 }
 
@@ -56,6 +63,8 @@ type Sim struct {
 	Home    *home.Home       // nil with a capture
 	Pages   *page.Gateway    // nil with a capture
 	Tokens  *jwt.Issuer      // signs what the gateway accepts
+	Account *account.Service // nil without Config.Cloud
+	Broker  *broker.Broker   // nil without Config.Broker
 
 	cfg    Config
 	site   gateway.Site
@@ -84,7 +93,39 @@ func Start(cfg Config) (*Sim, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.close = append(s.close, s.Gateway.Close)
+	if err := s.surround(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
+}
+
+// surround starts what stands around the gateway.
+func (s *Sim) surround() error {
+	if s.cfg.Cloud != "" {
+		service, err := account.New(account.Config{
+			Address: s.cfg.Cloud, TLS: s.cfg.CloudTLS, Tokens: s.Tokens, Gateways: []string{s.Identity().Serial}, Log: s.cfg.Log,
+		})
+		if err != nil {
+			return err
+		}
+		s.Account, s.close = service, append(s.close, service.Close)
+	}
+	if s.cfg.Broker != "" {
+		b, err := broker.New(broker.Config{Address: s.cfg.Broker, Log: s.cfg.Log})
+		if err != nil {
+			return err
+		}
+		s.Broker, s.close = b, append(s.close, b.Close)
+	}
+	if s.cfg.MDNS {
+		id := s.Identity()
+		a, err := announce.Start(announce.Config{Address: s.Gateway.Addr(), Serial: id.Serial, Firmware: id.Firmware})
+		if err != nil {
+			return err
+		}
+		s.close = append(s.close, a.Close)
+	}
+	return nil
 }
 
 // build makes what the gateway shows.

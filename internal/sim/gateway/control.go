@@ -2,14 +2,9 @@ package gateway
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,11 +16,11 @@ import (
 // point here.
 func (g *Gateway) control(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, "/_sim/")
-	if !fromLoopback(r) {
+	if !fault.FromLoopback(r) {
 		http.Error(w, "the switches work from this machine only", http.StatusForbidden)
 		return
 	}
-	query, err := parametersOf(r)
+	query, err := fault.Parameters(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -59,7 +54,7 @@ func (g *Gateway) turn(method, name string, query url.Values) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := options(query)
+	o, err := fault.ParseOptions(query)
 	if err != nil {
 		return nil, err
 	}
@@ -121,58 +116,6 @@ func (g *Gateway) State() any {
 		Certificate time.Time     `json:"certificate_ends"`
 		Faults      []fault.Fault `json:"faults"`
 	}{id.Serial, id.Firmware, address, g.cert.pin, g.cert.ends, g.faults.Active()}
-}
-
-// fromLoopback checks the peer and the name it called us by.
-func fromLoopback(r *http.Request) bool {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !peer.Addr().Unmap().IsLoopback() {
-		return false
-	}
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && ip.Unmap().IsLoopback()
-}
-
-// parametersOf reads the query and, over it, a body that is a flat JSON object.
-func parametersOf(r *http.Request) (url.Values, error) {
-	query := r.URL.Query()
-	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<10))
-	if err != nil || len(strings.TrimSpace(string(body))) == 0 {
-		return query, err
-	}
-	var object map[string]any
-	if err := json.Unmarshal(body, &object); err != nil {
-		return nil, fmt.Errorf("reading the JSON parameters: %w", err)
-	}
-	for name, value := range object {
-		query.Set(name, fmt.Sprint(value))
-	}
-	return query, nil
-}
-
-// options reads for, count and path.
-func options(query url.Values) (fault.Options, error) {
-	o := fault.Options{Path: query.Get("path")}
-	var err error
-	if o.For, err = duration(query.Get("for"), 0); err != nil {
-		return o, err
-	}
-	if text := query.Get("count"); text != "" {
-		if o.Count, err = strconv.Atoi(text); err != nil || o.Count < 1 {
-			return o, fmt.Errorf("count=%s is not a number above 0", text)
-		}
-	}
-	if o.For < 0 {
-		return o, errors.New("for is negative")
-	}
-	return o, nil
 }
 
 func duration(text string, otherwise time.Duration) (time.Duration, error) {
