@@ -31,10 +31,22 @@ func (p *Publisher) explain(doing string, err error) error {
 	op := doing + " the MQTT broker " + p.target.address
 	for _, judge := range []func(*Publisher, error) (verdict, bool){refusal, tlsTrouble, nameOrPort, notABroker} {
 		if v, ok := judge(p, err); ok {
-			return &fault.Error{Kind: v.kind, Op: op, Mend: v.mend, Err: err}
+			return &fault.Error{Kind: v.kind, Op: op, Mend: v.mend, Err: bare(err)}
 		}
 	}
-	return &fault.Error{Kind: fault.Transient, Op: op, Mend: "Check that the broker at " + p.target.address + " works.", Err: err}
+	return &fault.Error{Kind: fault.Transient, Op: op, Mend: "Check that the broker at " + p.target.address + " works.", Err: bare(err)}
+}
+
+// bare takes paho's "network Error : " off what happened.
+func bare(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || !errors.Is(err, packets.ErrorNetworkError) {
+		return err
+	}
+	if parts := joined.Unwrap(); len(parts) == 2 {
+		return parts[1]
+	}
+	return err
 }
 
 // explainLoss says what ended a connection that had stood.

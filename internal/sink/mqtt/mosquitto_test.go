@@ -254,16 +254,3 @@ func TestAPasswordInTheOpenIsWarnedOfOnce(t *testing.T) {
 		})
 	}
 }
-
-func TestMosquittoOverWebSocket(t *testing.T) {
-	m, h := startMosquitto(t, append(open, "protocol websockets")...).up(), &health{}
-	p := publisher(t, h, func(c *Config) { c.URL = m.url("ws") + "/mqtt" })
-	if err := p.Check(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	stop := run(t, p)
-	until(t, "it is connected", h.is(status.Green))
-	m.kill()
-	until(t, "the loss is seen", h.is(status.Red))
-	stop()
-}

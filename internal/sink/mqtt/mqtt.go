@@ -14,6 +14,9 @@
 // memory, because what waits to be sent is bounded (one payload per topic) and
 // the newest always replaces the older.
 //
+// A device that somebody deletes in Home Assistant is announced again when
+// either of the two restarts: it is there, and disabling it is the way to hide it.
+//
 // It does not: take commands, sum gateways, keep a backlog, speak MQTT 5, or
 // decide whether a reading is fresh (whoever made the reading has).
 package mqtt

@@ -59,7 +59,7 @@ func (p *Publisher) session(ctx context.Context) error {
 		l.abandon()
 		return p.explainLoss(err)
 	}
-	s.goodbye(p.limits.goodbye)
+	s.goodbye(context.WithoutCancel(ctx), p.limits.goodbye)
 	l.end()
 	return nil
 }

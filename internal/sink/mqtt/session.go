@@ -205,9 +205,9 @@ func (s *session) feed(gateway string) *feed {
 
 // goodbye says offline and waits for the broker to have it, no longer than
 // budget. What else waits is not worth the time.
-func (s *session) goodbye(budget time.Duration) {
+func (s *session) goodbye(ctx context.Context, budget time.Duration) {
 	token := s.out.send(message{topic: s.p.topics.status(), payload: []byte(offline), qos: 1})
-	if err := wait(context.Background(), token, budget); err != nil {
+	if err := wait(ctx, token, budget); err != nil {
 		s.p.log.Warn("could not say goodbye to the broker; it will say offline by itself", "error", err)
 	}
 }

@@ -65,6 +65,7 @@ func TestCloudPowerIsSaidOnceEvenAcrossConnections(t *testing.T) {
 		cloud := small(time.Now(), 700)
 		cloud.Source = reading.Enlighten
 		r.publish(cloud)
+		r.births <- struct{}{}
 		r.after(time.Minute)
 		if n := len(to(r.take(), "/power")); n != 1 {
 			t.Errorf("said %d times, want once", n)
