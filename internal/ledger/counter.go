@@ -27,7 +27,10 @@ type counter struct {
 	Trial    *trial  `json:"trial,omitempty"`
 	Past     *past   `json:"past,omitempty"`
 
-	tick         uint64 // the input it was last part of
+	// Seen is the time of the last input it was part of.
+	Seen int64 `json:"seen,omitempty"`
+
+	tick         uint64 // that input
 	maxW, stepWh float64
 	verdict      verdict
 }
@@ -68,14 +71,8 @@ func (c *counter) take(s sample) verdict {
 	if c.Trial != nil && s.at <= c.Trial.At {
 		return verdict{doubted: true, zero: c.Trial.Zero}
 	}
-	if gain, ok := c.gain(s); ok {
+	if gain, ok := c.gain(s); ok && !c.onTrial(s) {
 		return c.believe(s, gain)
-	}
-	if gain, ok := c.comeback(s); ok {
-		v := c.believe(s, gain)
-		c.Past = nil
-		v.event = eventReturned
-		return v
 	}
 	return c.doubt(s)
 }
@@ -130,7 +127,7 @@ func (c *counter) mayFall(s sample, fall float64) bool {
 	if fall <= energy(s.maxW, min(s.at-c.At, fallTime))+roundingWh && fall <= max(1, math.Abs(c.Wh)/2) {
 		return true
 	}
-	return fall <= c.Step && s.wh >= 0.9*c.Wh
+	return fall <= c.Step
 }
 
 // wrapped adds back what 32-bit joule counters lost in overflowing, one or
@@ -150,20 +147,6 @@ func (c *counter) wrapped(s sample, diff float64) (float64, bool) {
 // back at once is years old and must not pass as the energy of a long gap.
 func (c *counter) unwrapped(s sample, rise float64) bool {
 	return c.Wrap > 0 && rise >= c.Wrap && s.firmware != c.Firmware
-}
-
-// comeback recognises the level before the last epoch: that epoch was a fault
-// that lasted. What was counted meanwhile is not counted again.
-func (c *counter) comeback(s sample) (wh float64, ok bool) {
-	p := c.Past
-	if p == nil || s.at-p.At > pastTime {
-		return 0, false
-	}
-	rise := s.wh - p.Wh
-	if rise < -roundingWh || rise > energy(s.maxW, s.at-p.At)+roundingWh {
-		return 0, false
-	}
-	return min(rise-(c.Total-p.Total), energy(s.maxW, s.at-c.Moved)+c.Credit), true
 }
 
 // believe goes on to the sample, which gained wh.
@@ -203,6 +186,7 @@ func (c *counter) setBack(at int64) {
 	}
 	c.At = min(c.At, at-setBack)
 	c.Moved = min(c.Moved, c.At)
+	c.Seen = min(c.Seen, at)
 	c.Trial = nil
 	if c.Past != nil {
 		c.Past.At = min(c.Past.At, c.At)

@@ -24,28 +24,16 @@ func (d day) hold(moment time.Time, zone *time.Location) day {
 func startOfDay(t time.Time) time.Time {
 	y, m, d := t.Date()
 	start := time.Date(y, m, d, 0, 0, 0, 0, t.Location())
-	if sd := start.Day(); sd != d {
-		_, end := start.ZoneBounds()
-		return end
+	if start.Day() != d { // it does not exist, and this is before the leap
+		_, leap := start.ZoneBounds()
+		return leap
 	}
-	if begin, _ := start.ZoneBounds(); !begin.IsZero() && begin.Before(start) {
-		if earlier := begin.Add(-time.Nanosecond); start.Sub(begin) <= time.Hour && earlier.Day() == d {
-			return firstMidnight(earlier, start)
-		}
+	if start.Hour() != 0 || start.Minute() != 0 { // and this is after it
+		leap, _ := start.ZoneBounds()
+		return leap
 	}
-	if earlier := start.Add(-time.Hour); earlier.Day() == d {
-		return earlier
-	}
-	return start
-}
-
-// firstMidnight is the earlier of the two midnights of a day whose clocks were
-// set back over it.
-func firstMidnight(before, fallback time.Time) time.Time {
-	first := before.Add(-time.Duration(before.Hour())*time.Hour - time.Duration(before.Minute())*time.Minute -
-		time.Duration(before.Second())*time.Second - time.Duration(before.Nanosecond()))
-	if first.Day() == fallback.Day() && first.Before(fallback) {
+	if first := start.Add(-time.Hour); first.Day() == d {
 		return first
 	}
-	return fallback
+	return start
 }

@@ -39,8 +39,8 @@ type flow struct {
 	Adopted   bool  `json:"adopted,omitempty"`
 	Marks     marks `json:"marks,omitempty"`
 	Estimated bool  `json:"estimated,omitempty"`
-
-	rebase bool // the counters behind the flow are others than before
+	// Rebase says that the counters behind the flow are others than before.
+	Rebase bool `json:"rebase,omitempty"`
 }
 
 // resume goes on from what the store has published.
@@ -53,7 +53,7 @@ func (f *flow) resume(wh float64, at int64) {
 		f.Integral += lift
 	}
 	if at > f.Power.At {
-		f.Power = power{}
+		f.Power = power{At: at, Unknown: true}
 	}
 	if wh > f.Published || at > f.At && wh == f.Published {
 		f.moveTo(max(at, f.At), wh)
@@ -95,18 +95,35 @@ func (t *term) ready(tick uint64) bool {
 	return t.counter.known() && t.counter.tick == tick && !t.counter.verdict.doubted
 }
 
+// stands reports whether the term, though no part of this input, can be taken
+// for unchanged: it is asked less often than the others.
+func (t *term) stands(at int64) bool {
+	c := t.counter
+	return c != nil && c.known() && c.Trial == nil && at-max(c.At, c.Seen) <= together
+}
+
+// ready reports whether the flow can go on: with any of the terms of a sum,
+// with all of a balance.
+func (f *flow) ready(at int64, tick uint64) bool {
+	some, mixed := false, f.mixed()
+	for i := range f.Terms {
+		t := &f.Terms[i]
+		fresh := t.ready(tick)
+		if mixed && !fresh && !(f.Born && t.stands(at)) {
+			return false
+		}
+		some = some || fresh
+	}
+	return some
+}
+
 // count goes on by what the terms gained. It reports whether anything of this
 // input could be counted at all.
-func (f *flow) count(tick uint64, held bool) bool {
-	ready, delta, start := 0, 0.0, 0.0
-	for i := range f.Terms {
-		if f.Terms[i].ready(tick) {
-			ready++
-		}
-	}
-	if ready == 0 || ready < len(f.Terms) && f.mixed() {
+func (f *flow) count(at int64, tick uint64, held bool) bool {
+	if !f.ready(at, tick) {
 		return false
 	}
+	delta, start := 0.0, 0.0
 	for i := range f.Terms {
 		t := &f.Terms[i]
 		if !t.ready(tick) {
@@ -116,12 +133,12 @@ func (f *flow) count(tick uint64, held bool) bool {
 		start += t.Sign * t.raw()
 		t.Seen = t.total()
 	}
-	f.begin(start)
-	if f.rebase || held {
-		delta = 0
+	if !f.Born {
+		f.begin(start)
+	} else if !f.Rebase && !held {
+		f.Balance += delta
 	}
-	f.rebase = false
-	f.Balance += delta
+	f.Rebase = false
 	return true
 }
 
@@ -135,11 +152,9 @@ func (t *term) raw() float64 {
 
 // begin starts a flow with the signed sum of its counters.
 func (f *flow) begin(start float64) {
-	if !f.Born {
-		f.Born = true
-		f.Balance = max(0, start)
-		f.Published = f.Balance
-	}
+	f.Born = true
+	f.Balance = max(0, start)
+	f.Published = f.Balance
 }
 
 // adopt joins an energy that came from the store with counters that are new:
@@ -184,7 +199,7 @@ func (f *flow) match(h *house, terms []reading.Term) {
 		}
 		f.Terms[i] = n
 	}
-	f.rebase = f.Born && !kept
+	f.Rebase = f.Born && !kept
 }
 
 func (f *flow) same(terms []reading.Term) bool {

@@ -60,7 +60,7 @@ func (h *house) newHardware(in Input, log *slog.Logger) bool {
 	h.zeroSince = 0
 	for i := range h.flows {
 		f := &h.flows[i]
-		f.Terms, f.Power, f.rebase = nil, power{}, f.Born
+		f.Terms, f.Power, f.Rebase = nil, power{}, f.Born
 	}
 	log.Info("hardware changed, counters go on from a new level",
 		slog.String("gateway", in.Gateway), slog.String("before", before), slog.String("serial", in.Serial))
@@ -132,7 +132,7 @@ func (h *house) takeAll(in Input, out *Outcome, l *Ledger) {
 		if !ok || c.tick == h.tick {
 			continue
 		}
-		c.tick = h.tick
+		c.tick, c.Seen = h.tick, h.at
 		s := h.sample(raw, in.Firmware)
 		c.maxW, c.stepWh = s.maxW, s.stepWh
 		c.verdict = c.take(s)

@@ -6,6 +6,9 @@ import "envoyd/internal/reading"
 type power struct {
 	W  float64 `json:"w"`
 	At int64   `json:"at"` // 0: none
+	// Unknown says that only the time is known: it was the store that had the
+	// sample. The next one stands for it.
+	Unknown bool `json:"unknown,omitempty"`
 }
 
 // to goes on to the next sample and returns the energy between the two: the
@@ -13,7 +16,10 @@ type power struct {
 // sampleGap nobody knows what happened, and nothing counts.
 func (p *power) to(w float64, at int64) float64 {
 	last := *p
-	*p = power{w, at}
+	*p = power{W: w, At: at}
+	if last.Unknown {
+		last.W = w
+	}
 	ms := at - last.At
 	if last.At == 0 || ms <= 0 || ms > sampleGap {
 		return 0
@@ -35,23 +41,25 @@ func (f *flow) settle(a *reading.Account, at int64, tick uint64) {
 		if !measured {
 			return
 		}
-		f.Born, f.Adopted, f.rebase, f.Estimated = true, false, false, true
+		f.Born, f.Adopted, f.Rebase, f.Estimated = true, false, false, true
 		f.Integral += area
 		f.Balance += area
 		f.moveTo(at, max(f.Published, f.Balance))
 		return
 	}
-	if !f.count(tick, a.Held) {
-		return
+	counted := f.count(at, tick, a.Held)
+	if counted {
+		f.adopt(at)
 	}
-	f.adopt(at)
-	if step := f.stepWh(); step > 0 && f.Power.At != 0 {
+	if step := f.stepWh(); f.Born && step > 0 && f.Power.At != 0 {
 		f.Estimated = true
 		f.follow(at, area, step)
 		return
 	}
-	f.Estimated = f.integral()
-	f.moveTo(at, max(f.Published, f.Balance))
+	if counted {
+		f.Estimated = f.integral()
+		f.moveTo(at, max(f.Published, f.Balance))
+	}
 }
 
 // integrate takes the account's power and returns the energy since the last

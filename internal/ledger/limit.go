@@ -39,11 +39,14 @@ const (
 	// zeros after a restart last minutes.
 	zeroPatience = hour
 	// pastTime is how long the level before an epoch is remembered.
-	pastTime = 48 * hour
+	pastTime = 6 * hour
 
 	// sampleGap is the longest time between two samples of power that is
-	// integrated over; batteries are asked every 10 s, the cloud every 5 min.
-	sampleGap = 5 * minute
+	// integrated over: a gateway that restarts is away for up to ten minutes
+	// (fact sheet 6), and a battery hardly changes its mind in a quarter hour.
+	sampleGap = 15 * minute
+	// together is how far apart the terms of a balance may be measured.
+	together = 5 * minute
 	// shareGap is the longest gap that is shared between the days.
 	shareGap = 12 * hour
 	// clockSlack is how far time may step back without meaning a clock that

@@ -19,16 +19,18 @@ type state struct {
 }
 
 type houseState struct {
-	Serial   string                 `json:"serial"`
-	At       int64                  `json:"at"`
-	Counters map[string]*counter    `json:"counters"`
-	Flows    map[reading.Flow]*flow `json:"flows"`
+	Serial    string                 `json:"serial"`
+	At        int64                  `json:"at"`
+	ZeroSince int64                  `json:"zero_since,omitempty"`
+	Counters  map[string]*counter    `json:"counters"`
+	Flows     map[reading.Flow]*flow `json:"flows"`
 }
 
 func encode(houses map[string]*house) ([]byte, error) {
 	s := state{Version: version, Gateways: map[string]houseState{}}
 	for name, h := range houses {
-		hs := houseState{Serial: h.serial, At: h.at, Counters: map[string]*counter{}, Flows: map[reading.Flow]*flow{}}
+		hs := houseState{Serial: h.serial, At: h.at, ZeroSince: h.zeroSince,
+			Counters: map[string]*counter{}, Flows: map[reading.Flow]*flow{}}
 		for key, c := range h.counters {
 			if c.known() {
 				hs.Counters[key] = c
@@ -69,8 +71,8 @@ func decode(data []byte) (map[string]*house, error) {
 
 func (hs houseState) restore() (*house, error) {
 	h := newHouse()
-	h.serial, h.at = hs.Serial, hs.At
-	if !moment(hs.At) {
+	h.serial, h.at, h.zeroSince = hs.Serial, hs.At, hs.ZeroSince
+	if !moment(hs.At) || !moment(hs.ZeroSince) {
 		return nil, fmt.Errorf("time %d: %w", hs.At, errState)
 	}
 	for name, c := range hs.Counters {
@@ -101,7 +103,7 @@ func (hs houseState) restore() (*house, error) {
 func moment(ms int64) bool { return ms == 0 || ms >= earliest-hour && ms <= latest }
 
 func (c *counter) valid() bool {
-	return moment(c.At) && moment(c.Moved) && c.Moved <= c.At &&
+	return moment(c.At) && moment(c.Moved) && moment(c.Seen) && c.Moved <= c.At &&
 		sane(c.Wh) && sane(c.Total) && c.Credit >= 0 && c.Credit <= roundingWh && sane(c.Step) && c.Wrap >= 0 && sane(c.Wrap) &&
 		(c.Trial == nil || c.Trial.valid()) &&
 		(c.Past == nil || moment(c.Past.At) && sane(c.Past.Wh) && sane(c.Past.Total))

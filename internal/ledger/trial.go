@@ -1,5 +1,7 @@
 package ledger
 
+import "math"
+
 // What becomes of a trial, for the log.
 const (
 	eventReturned = "returned to its level"
@@ -23,6 +25,8 @@ type trial struct {
 	// Zero says that the level began with a fall to zero: a gateway that has
 	// just started, or a counter that really starts over.
 	Zero bool `json:"zero,omitempty"`
+	// Far says that the level was not just beyond the limit.
+	Far bool `json:"far,omitempty"`
 }
 
 // doubt puts the sample on trial, and believes it when the trial is over.
@@ -52,8 +56,15 @@ func (c *counter) doubt(s sample) verdict {
 
 func (c *counter) newTrial(s sample) *trial {
 	_, late := c.lateGain(s)
-	return &trial{First: s.wh, Wh: s.wh, Since: s.at, At: s.at, Count: 1, Limit: c.reach(s),
-		Late: late, Zero: c.fellToZero(s, c.reach(s))}
+	reach := c.reach(s)
+	return &trial{First: s.wh, Wh: s.wh, Since: s.at, At: s.at, Count: 1, Limit: reach,
+		Late: late, Zero: c.fellToZero(s, reach), Far: !late && math.Abs(s.wh-c.Wh) > 2*reach+roundingWh}
+}
+
+// onTrial reports whether the sample is of a level that was far from
+// plausible when it appeared: that it lasts does not make energy of it.
+func (c *counter) onTrial(s sample) bool {
+	return c.Trial != nil && c.Trial.Far && c.Trial.continues(s)
 }
 
 // lateGain is what a counter that stood still gives at once.
@@ -84,6 +95,12 @@ func (c *counter) reason(s sample) string {
 // nothing; what the counter did since, at that level, does.
 func (c *counter) newEpoch(s sample) (event string) {
 	t := c.Trial
+	if gain, ok := c.comeback(s); ok {
+		c.Total += gain
+		c.settle(s)
+		c.Step, c.Credit, c.Past = 0, 0, nil
+		return eventReturned
+	}
 	event = eventEpoch
 	if t.Zero {
 		event = eventRestart
@@ -93,6 +110,21 @@ func (c *counter) newEpoch(s sample) (event string) {
 	c.settle(s)
 	c.Step, c.Credit = 0, 0
 	return event
+}
+
+// comeback recognises the level before the last epoch, which was a fault that
+// lasted. What was counted meanwhile is not counted again, and of the rest no
+// more than a counter may be late by.
+func (c *counter) comeback(s sample) (wh float64, ok bool) {
+	p := c.Past
+	if p == nil || c.Trial.Zero || s.at-p.At > pastTime {
+		return 0, false
+	}
+	rise := s.wh - p.Wh
+	if rise < -roundingWh || rise > energy(s.maxW, s.at-p.At)+roundingWh {
+		return 0, false
+	}
+	return min(rise-(c.Total-p.Total), energy(s.maxW, min(s.at-c.Moved, lateness))), true
 }
 
 // continues reports whether the sample goes on from the level on trial.
