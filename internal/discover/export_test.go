@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/grandcat/zeroconf"
+	"github.com/miekg/dns"
 )
 
 // OurPrefixes picks the networks that count from an interface's addresses.
@@ -29,4 +30,13 @@ func Collect(prefixes []netip.Prefix, entries ...*zeroconf.ServiceEntry) []Candi
 		c.add(e)
 	}
 	return c.candidates()
+}
+
+// Services reads the gateways out of one packet as Find does.
+func Services(packet []byte) []*zeroconf.ServiceEntry {
+	message := new(dns.Msg)
+	if message.Unpack(packet) != nil {
+		return nil
+	}
+	return services(message)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"envoyd/internal/discover"
 	"envoyd/internal/netnstest"
 )
 
@@ -22,6 +24,7 @@ type forgery struct {
 	host     string // SRV target; "envoy.local." when empty
 	text     []string
 	v4, v6   []string
+	bye      bool // with a time to live of 0
 }
 
 func claim(instance, serial string, addresses ...string) forgery {
@@ -42,8 +45,12 @@ func (f forgery) message() *dns.Msg {
 	if host == "" {
 		host = f.instance + ".local."
 	}
+	ttl := uint32(120)
+	if f.bye {
+		ttl = 0
+	}
 	header := func(name string, kind uint16) dns.RR_Header {
-		return dns.RR_Header{Name: name, Rrtype: kind, Class: dns.ClassINET, Ttl: 120}
+		return dns.RR_Header{Name: name, Rrtype: kind, Class: dns.ClassINET, Ttl: ttl}
 	}
 	m := new(dns.Msg)
 	m.Response, m.Authoritative = true, true
@@ -138,4 +145,19 @@ func TestForgerForANamespace(t *testing.T) {
 	defer forge(t, netnstest.Link, pack(t, claim(fields[0], fields[1], fields[2]))...)()
 	fmt.Println("listening")
 	<-t.Context().Done() // never: it is killed
+}
+
+func FuzzPackets(f *testing.F) {
+	for _, seed := range []forgery{claim("envoy", first, "10.0.0.1", "fd00::1"), claim("x", "", "127.0.0.1"), {instance: "a.b", host: "."}} {
+		p, err := seed.message().Pack()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(p)
+	}
+	f.Fuzz(func(_ *testing.T, packet []byte) {
+		for _, e := range discover.Services(packet) {
+			discover.Collect([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, e)
+		}
+	})
 }

@@ -3,6 +3,7 @@ package discover
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/grandcat/zeroconf"
 
@@ -20,41 +21,50 @@ func listen(ctx context.Context, n networks, found *collection) error {
 	return nil
 }
 
-// oneBurst asks over IPv4 and, where the host has it, over IPv6 at once.
+// oneBurst asks over IPv4 and, where the host has it, over IPv6 at once, and
+// returns when everything it started has ended.
 func oneBurst(ctx context.Context, n networks, found *collection) error {
 	limited, cancel := context.WithTimeout(ctx, burst)
 	defer cancel()
 	entries := make(chan *zeroconf.ServiceEntry)
-	running := 0
-	ended := make(chan struct{})
+	listeners := ears(limited, n, entries)
+	failure := ask(limited, n, entries, listeners)
+	if failure != nil {
+		cancel()
+	}
+	go func() {
+		listeners.Wait()
+		close(entries)
+	}()
+	for e := range entries {
+		found.add(e)
+	}
+	return failure
+}
+
+// ask starts a resolver for each family. One is enough: many hosts have no
+// IPv6.
+func ask(ctx context.Context, n networks, entries chan<- *zeroconf.ServiceEntry, listeners *sync.WaitGroup) error {
 	var failure error
+	running := 0
 	for _, family := range []zeroconf.IPType{zeroconf.IPv4, zeroconf.IPv6} {
-		heard, err := browse(limited, n, family)
+		heard, err := browse(ctx, n, family)
 		if err != nil {
-			failure = err // one family is enough: many hosts have no IPv6
+			failure = err
 			continue
 		}
 		running++
-		go func() {
-			defer func() { ended <- struct{}{} }()
+		listeners.Go(func() {
 			for e := range heard { // to the end, or the library's sender hangs for ever
 				entries <- e
 			}
-		}()
+		})
 	}
-	if running == 0 {
-		return &fault.Error{Op: "asking for gateways by mDNS", Err: failure,
-			Mend: "Check that UDP port 5353 is open on this computer, or set gateways[].address."}
+	if running > 0 {
+		return nil
 	}
-	for running > 0 {
-		select {
-		case e := <-entries:
-			found.add(e)
-		case <-ended:
-			running--
-		}
-	}
-	return nil
+	return &fault.Error{Op: "asking for gateways by mDNS", Err: failure,
+		Mend: "Check that UDP port 5353 is open on this computer, or set gateways[].address."}
 }
 
 // browse starts one resolver. Its channel is closed by the library when ctx
