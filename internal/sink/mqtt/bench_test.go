@@ -33,7 +33,7 @@ func BenchmarkPowerToTheWire(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -41,7 +41,7 @@ func BenchmarkPowerToTheWire(b *testing.B) {
 		if err != nil {
 			return
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		acknowledge(c, bufio.NewReader(c), func(topic string) bool {
 			if strings.HasSuffix(topic, "/power") {
 				arrived <- time.Now()

@@ -16,7 +16,7 @@ import (
 func TestConnectingSaysOnlineThenDocumentsThenTheRest(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, r *rig) {
 		r.hub.Publish(large(time.Now()))
-		r.mute = true
+		r.silence(true)
 		r.start()
 		want := []string{"envoyd/status"}
 		for _, sn := range []string{home, "122300000001", "122300000002", "122300000009", "122300000010", "122300000011", panel, "122344043198"} {
@@ -168,14 +168,14 @@ func TestARemovalIsRepeatedUntilTheBrokerHasIt(t *testing.T) {
 			v := large(time.Now())
 			v.Meters, v.Inverters = v.Meters[:3], v.Inverters[1:]
 			r.publish(v)
-			r.mute = i >= 18
+			r.silence(i >= 18)
 			r.after(10 * time.Second)
 		}
 		if n := len(emptied(r.take())); n != 3 {
 			t.Fatalf("%d topics emptied, want 3", n)
 		}
 		r.stop()
-		r.mute = false
+		r.silence(false)
 		r.start()
 		all := r.take()
 		if diff := cmp.Diff(3, len(emptied(all))); diff != "" {

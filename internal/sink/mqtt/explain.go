@@ -39,7 +39,10 @@ func (p *Publisher) explain(doing string, err error) error {
 
 // bare takes paho's "network Error : " off what happened.
 func bare(err error) error {
-	joined, ok := err.(interface{ Unwrap() []error })
+	joined, ok := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err)
 	if !ok || !errors.Is(err, packets.ErrorNetworkError) {
 		return err
 	}

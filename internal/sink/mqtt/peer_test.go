@@ -31,7 +31,7 @@ func serve(t *testing.T, script func(net.Conn)) (address string) {
 			mu.Lock()
 			conns = append(conns, c)
 			mu.Unlock()
-			all.Go(func() { defer c.Close(); script(c) })
+			all.Go(func() { script(c); _ = c.Close() })
 		}
 	})
 	t.Cleanup(func() {
@@ -99,7 +99,7 @@ func newProxy(t *testing.T, broker string) *proxy {
 		if err != nil {
 			return
 		}
-		defer up.Close()
+		defer func() { _ = up.Close() }()
 		p.mu.Lock()
 		p.conns = append(p.conns, c, up)
 		p.mu.Unlock()

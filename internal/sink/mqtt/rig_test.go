@@ -74,7 +74,9 @@ func (r *rig) start() {
 func (r *rig) stop() {
 	r.cancel()
 	r.cancel = nil
-	<-r.ended
+	if err := <-r.ended; err != nil {
+		r.t.Error(err)
+	}
 	r.take()
 }
 
@@ -87,6 +89,13 @@ func (r *rig) send(m message) paho.Token {
 		close(k.done)
 	}
 	return k
+}
+
+// silence decides whether the broker acknowledges.
+func (r *rig) silence(mute bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mute = mute
 }
 
 // publish gives a reading to the hub and lets everything happen.

@@ -218,7 +218,7 @@ func TestAMuteBrokerHoldsUpNoPowerAndIsGivenUp(t *testing.T) {
 		r.start()
 		r.publish(large(time.Now()))
 		r.take()
-		r.mute = true
+		r.silence(true)
 		v := large(time.Now().Add(time.Second))
 		for i := range 100 {
 			v.Inverters = append(v.Inverters, reading.Inverter{Serial: "9" + strings.Repeat("0", 8) + string(rune('0'+i/10)) + string(rune('0'+i%10)), PowerW: reading.Of(1)})

@@ -33,6 +33,7 @@ type webSocketConn struct {
 	message io.Reader // the rest of the message being read
 }
 
+// Read reads on, from one message into the next.
 func (c *webSocketConn) Read(p []byte) (int, error) {
 	for {
 		if c.message == nil {
@@ -52,6 +53,7 @@ func (c *webSocketConn) Read(p []byte) (int, error) {
 	}
 }
 
+// Write sends one message.
 func (c *webSocketConn) Write(p []byte) (int, error) {
 	if err := c.WriteMessage(websocket.BinaryMessage, p); err != nil {
 		return 0, err
@@ -59,6 +61,7 @@ func (c *webSocketConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// SetDeadline bounds both directions.
 func (c *webSocketConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
