@@ -1,0 +1,142 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"envoyd/internal/backoff"
+	"envoyd/internal/fault"
+	"envoyd/internal/gateway"
+	"envoyd/internal/status"
+)
+
+// How long to wait before the next try, by what went wrong. A gateway that is
+// away costs the network one packet a try, so it is looked for often: its
+// return is seen within seconds.
+const (
+	retryAway     = 4 * time.Second
+	retrySecurity = time.Minute
+	retryToken    = 15 * time.Second
+	// alarmAfter is how long a gateway may be away before that is an alarm:
+	// its reboot takes a minute or two.
+	alarmAfter = 2 * time.Minute
+)
+
+// connect looks for the gateway until it answers, proves who it is and lets us
+// in, or until ctx ends.
+func (c *Collector) connect(ctx context.Context) (gateway.Info, bool) {
+	search := backoff.Backoff{First: 5 * time.Second, Longest: 2 * time.Minute}
+	var found []string
+	var lookAgain time.Time
+	began := time.Now()
+	for {
+		c.beat()
+		if c.cfg.Address == "" && c.cfg.Find != nil && time.Now().After(lookAgain) {
+			if remembered := c.remembered(); remembered == "" || search.Failures() > 0 || !lookAgain.IsZero() {
+				found, _ = c.cfg.Find(ctx) // an error means nobody was heard; the next burst may
+			}
+			lookAgain = time.Now().Add(search.Next(0))
+		}
+		info, err := c.try(ctx, c.candidates(found))
+		if err == nil {
+			c.connected(info)
+			return info, true
+		}
+		c.away(err, time.Since(began))
+		if c.rest(ctx, pause(err)); ctx.Err() != nil {
+			return gateway.Info{}, false
+		}
+	}
+}
+
+func (c *Collector) remembered() string {
+	if c.cfg.Remembered == nil {
+		return ""
+	}
+	return c.cfg.Remembered()
+}
+
+// candidates lists where the gateway may be: the configured address and
+// nothing else, or the last good one and then what was found.
+func (c *Collector) candidates(found []string) []string {
+	if c.cfg.Address != "" {
+		return []string{c.cfg.Address}
+	}
+	var all []string
+	if last := c.remembered(); last != "" {
+		all = append(all, last)
+	}
+	for _, address := range found {
+		if !slices.Contains(all, address) {
+			all = append(all, address)
+		}
+	}
+	return all
+}
+
+var errNowhere = errors.New("no host on the network says it is this gateway")
+
+// try asks each address in turn and returns the first that lets us in. The
+// error that says most is kept: a refused token or a wrong key is news, an
+// address where nobody answers is not.
+func (c *Collector) try(ctx context.Context, addresses []string) (gateway.Info, error) {
+	var worst error = &fault.Error{
+		Kind: fault.Transient,
+		Op:   "looking for gateway " + c.cfg.Serial,
+		Err:  errNowhere,
+		Mend: "Check that the gateway has power and is on the same network as this computer, or set gateways[].address.",
+	}
+	for i, address := range addresses {
+		info, err := c.cfg.Client.Connect(ctx, address)
+		if err == nil {
+			return info, nil
+		}
+		if i == 0 || fault.KindOf(err) > fault.KindOf(worst) {
+			worst = err
+		}
+	}
+	return gateway.Info{}, worst
+}
+
+func pause(err error) time.Duration {
+	base := retryAway
+	switch fault.KindOf(err) {
+	case fault.Security:
+		base = retrySecurity
+	case fault.Auth:
+		base = retryToken
+	case fault.Transient, fault.Config, fault.Unsupported:
+	}
+	return max(base, fault.After(err))
+}
+
+// connected remembers what the gateway says of itself.
+func (c *Collector) connected(info gateway.Info) {
+	c.mu.Lock()
+	c.info = info
+	c.mu.Unlock()
+	if c.cfg.Connected != nil {
+		c.cfg.Connected(info)
+	}
+}
+
+// present reports that the gateway is there and answers.
+func (c *Collector) present(info gateway.Info) {
+	c.cfg.Board.Set("gateway/"+c.cfg.Serial, status.Green,
+		"answers at "+info.Address+" with firmware "+info.Firmware.String(), "")
+}
+
+// away reports a gateway that cannot be talked to. During the nightly stall
+// and its usual restarts that is only a worry.
+func (c *Collector) away(err error, since time.Duration) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	state := status.Red
+	if fault.Is(err, fault.Transient) && (since < alarmAfter || quiet(time.Now(), c.Zone())) {
+		state = status.Yellow
+	}
+	c.cfg.Board.Set("gateway/"+c.cfg.Serial, state, err.Error(), fault.Mend(err))
+}

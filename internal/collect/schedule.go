@@ -1,0 +1,134 @@
+package collect
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"envoyd/internal/derive"
+)
+
+// A gateway is a small computer: the pace follows what it can bear.
+const (
+	// loadNative and loadSlow bound the share of time the gateway spends on
+	// one endpoint: it rests that many times as long as the answer took. The
+	// slow pages come from one single worker that other programs need too.
+	loadNative = 2
+	loadSlow   = 10
+	// longestWait is the pace of an endpoint that keeps failing.
+	longestWait = 15 * time.Minute
+)
+
+// slot is an endpoint's place in the schedule.
+type slot struct {
+	path   string
+	tier   derive.Tier
+	slow   bool
+	html   bool          // a page for people, read for want of anything better
+	target time.Duration // the pace asked for
+	wait   time.Duration // the pace at present, never below target
+	due    time.Time
+	asked  bool // at least once
+}
+
+// schedule says which endpoint is asked next. There is one request at a time
+// and no queue: a poll that could not be made in time is made once, late, and
+// the next one counts from then.
+type schedule struct {
+	slots []*slot
+}
+
+// add puts a slot into the schedule; of those due at the same moment the one
+// added first is asked first. A slot of the same path only takes over the pace.
+func (s *schedule) add(l slot) {
+	if have := s.at(l.path); have != nil {
+		have.target, have.tier = l.target, l.tier
+		return
+	}
+	l.wait = l.target
+	s.slots = append(s.slots, &l)
+}
+
+func (s *schedule) at(path string) *slot {
+	for _, l := range s.slots {
+		if l.path == path {
+			return l
+		}
+	}
+	return nil
+}
+
+// keep takes out all but the endpoints wanted.
+func (s *schedule) keep(wanted func(path string) bool) {
+	s.slots = slices.DeleteFunc(s.slots, func(l *slot) bool { return !wanted(l.path) })
+}
+
+// next returns the slot that is due first, nil when there is none. Of several
+// that are overdue a native one goes before a slow one, so that the power of
+// this second never waits behind a page that takes five.
+func (s *schedule) next(now time.Time) *slot {
+	var best *slot
+	for _, c := range s.slots {
+		if best == nil || before(c, best, now) {
+			best = c
+		}
+	}
+	return best
+}
+
+func before(a, b *slot, now time.Time) bool {
+	aDue, bDue := !a.due.After(now), !b.due.After(now)
+	switch {
+	case aDue != bDue:
+		return aDue
+	case aDue && a.slow != b.slow && (a.asked || !a.slow):
+		return !a.slow
+	default:
+		return a.due.Before(b.due)
+	}
+}
+
+// answered sets when the slot is due again after an answer that took latency.
+func (l *slot) answered(now time.Time, latency time.Duration) {
+	l.asked = true
+	load := time.Duration(loadNative)
+	if l.slow {
+		load = loadSlow
+	}
+	// Back to the target in halves, not at once: a gateway that has just
+	// recovered is not hit with the full load.
+	l.wait = max(l.target, min(l.wait/2, longestWait), latency*load)
+	l.plan(now)
+}
+
+// failed sets when the slot is due again after a failure; floor is what the
+// gateway asked for.
+func (l *slot) failed(now time.Time, floor time.Duration) {
+	l.asked = true
+	l.wait = min(max(2*l.wait, 5*time.Second), max(longestWait, l.target))
+	l.wait = max(l.wait, floor)
+	l.plan(now)
+}
+
+// plan keeps the beat: the next time counts from when this one was due, so
+// that a poll each second stays one each second; but never from further back
+// than one wait, so that late polls are not made up for.
+func (l *slot) plan(now time.Time) {
+	next := l.due.Add(l.wait)
+	if next.Before(now) {
+		next = now
+	}
+	if earliest := now.Add(l.wait / 2); next.Before(earliest) {
+		next = earliest
+	}
+	l.due = next.Add(jitter(l.wait))
+}
+
+// jitter moves a poll by up to a twentieth of its pace, so that many programs
+// that were started together drift apart.
+func jitter(wait time.Duration) time.Duration {
+	if wait < 20*time.Second {
+		return 0 // a poll each second has to meet each of the gateway's seconds
+	}
+	return rand.N(wait/10+1) - wait/20
+}

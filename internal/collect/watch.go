@@ -1,0 +1,93 @@
+package collect
+
+import (
+	"context"
+	"time"
+
+	"envoyd/internal/reading"
+	"envoyd/internal/status"
+)
+
+// How long power counts as fresh after its last new measurement.
+const (
+	freshMetered   = 30 * time.Second
+	freshPolls     = 5                // or that many polls, when they are slow
+	freshInverters = 45 * time.Minute // microinverters report each 5 to 15 minutes
+)
+
+// watch looks each second whether power is still fresh, and says once a minute
+// and once an hour how it goes. It runs beside the polls because a poll may
+// hang for as long as its timeout.
+func (c *Collector) watch(ctx context.Context) {
+	name := "watch/" + c.cfg.Serial
+	defer c.cfg.Board.Done(name)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	minute, hour := time.Now().Add(time.Minute), time.Now().Add(time.Hour)
+	for {
+		c.cfg.Board.Beat(name, time.Minute)
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			c.checkFresh(now)
+			if now.After(minute) {
+				minute = now.Add(time.Minute)
+				c.reportMinute(now)
+			}
+			if now.After(hour) {
+				hour = now.Add(time.Hour)
+				c.reportHour()
+			}
+		}
+	}
+}
+
+// checkFresh publishes the last reading once more, as stale, when its power
+// has grown old; and tells the board.
+func (c *Collector) checkFresh(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == nil || c.last.Quality == reading.Stale || now.Sub(c.renewed) <= c.window {
+		return
+	}
+	old := *c.last
+	old.Quality = reading.Stale
+	c.last = &old
+	c.cfg.Hub.Publish(&old)
+	c.cfg.Board.Set(c.readingsName(), status.Red,
+		"no new measurement since "+c.renewed.In(c.zone).Format("15:04:05"),
+		"See the gateway's own condition; its numbers are shown as old until it answers.")
+}
+
+func (c *Collector) readingsName() string { return "readings/" + c.cfg.Gateway }
+
+func (c *Collector) reportMinute(now time.Time) {
+	d := c.stats.endMinute()
+	if c.cfg.Backlog != nil {
+		d.Backlog = reading.Of(float64(c.cfg.Backlog()))
+	}
+	if c.cfg.TokenDays != nil {
+		d.TokenDays = c.cfg.TokenDays()
+	}
+	if !c.cfg.Clock.Trusted() {
+		return
+	}
+	_, _ = c.cfg.Keep.Append(reading.Record{
+		Tier: reading.TierDaemon,
+		Reading: reading.Reading{
+			Gateway: c.cfg.Gateway, Serial: c.cfg.Serial, Source: reading.Local, Time: now.Truncate(time.Second),
+		},
+		Daemon: &d,
+	}) // the store reports its own failures
+}
+
+func (c *Collector) reportHour() {
+	t := c.stats.endHour()
+	mean := time.Duration(0)
+	if t.polls > 0 {
+		mean = t.latency / time.Duration(t.polls)
+	}
+	c.cfg.Log.Info("the last hour", "serial", c.cfg.Serial,
+		"polls", t.polls, "failures", t.failures, "answer", mean.Round(time.Millisecond).String())
+}
