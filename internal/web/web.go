@@ -1,0 +1,195 @@
+// Package web shows what the daemon knows: the live page, the read API, the
+// stream of readings, the history, the metrics and the health. It only reads;
+// nothing that is sent to it changes anything, so it needs no login on the
+// home network.
+//
+// A page in somebody's browser must not be able to read it from elsewhere:
+// only names that are ours are answered (against DNS rebinding), there is no
+// CORS, and the page runs no script but its own file. Text that came from a
+// gateway reaches the page as JSON and is set as text, never as HTML.
+package web
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"envoyd/internal/live"
+	"envoyd/internal/reading"
+	"envoyd/internal/status"
+)
+
+//go:embed static
+var static embed.FS
+
+// Config says what is shown. Hub, Board and Log are needed.
+type Config struct {
+	Listen string   // host:port
+	Hosts  []string // further names it may be called by
+	Hub    *live.Hub
+	Board  *status.Board
+	// History answers a query; ErrQuery marks what the one who asked got wrong.
+	History func(ctx context.Context, q Query) (Series, error)
+	// Gateways tells what is known of each gateway beside its readings.
+	Gateways func() []Gateway
+	// Daemon tells how the daemon's own parts fare.
+	Daemon  func() Daemon
+	Version string
+	Log     *slog.Logger
+}
+
+// Gateway is what is known of one gateway beside its readings.
+type Gateway struct {
+	Gateway      string    `json:"gateway"` // the installation
+	Serial       string    `json:"serial"`
+	Name         string    `json:"name"`
+	Firmware     string    `json:"firmware,omitempty"`
+	Address      string    `json:"address,omitempty"`
+	Zone         string    `json:"zone,omitempty"` // IANA name
+	Sources      []string  `json:"sources,omitempty"`
+	TokenExpires time.Time `json:"token_expires,omitzero"`
+	Polls        uint64    `json:"polls"`
+	Failures     uint64    `json:"failures"`
+	Refused      uint64    `json:"refused"` // values not believed
+	Held         uint64    `json:"held"`    // answers of which nothing was published
+	LatencyMs    float64   `json:"latency_ms"`
+}
+
+// Daemon is how the daemon's own parts fare.
+type Daemon struct {
+	Backlog      map[string]int // records not yet taken, by sink
+	StoreBytes   int64
+	StoreDropped uint64
+}
+
+// Query asks for history. Zero values are the defaults: the only gateway, the
+// last 24 hours, a minute.
+type Query struct {
+	Gateway  string
+	From, To time.Time
+	Step     time.Duration
+}
+
+// Series is history: a row for each step. Values are in the order of Columns
+// after "time".
+type Series struct {
+	Columns []string
+	Times   []time.Time
+	Values  [][]reading.Value
+}
+
+// ErrQuery marks a query that cannot be answered as it is; its text is for the
+// one who asked.
+var ErrQuery = errors.New("bad query")
+
+// maxStreams bounds how many browsers and programs may listen at once.
+const maxStreams = 64
+
+// Server is the web face.
+type Server struct {
+	cfg     Config
+	handler http.Handler
+	streams chan struct{} // a place per open stream
+	done    chan struct{} // closed at the end, so that streams end too
+}
+
+// New returns a Server that does not listen yet.
+func New(cfg Config) *Server {
+	s := &Server{cfg: cfg, streams: make(chan struct{}, maxStreams), done: make(chan struct{})}
+	s.handler = s.routes()
+	return s
+}
+
+// Handler answers without looking at the Host header, for the Unix socket.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// How long the server waits for the next try to listen, and for headers.
+const (
+	listenAgain    = 30 * time.Second
+	headersWithin  = 10 * time.Second
+	requestWithin  = 30 * time.Second
+	idleConnection = 2 * time.Minute
+)
+
+// Run serves until ctx ends. A port that is taken is a condition and tried
+// again: readings are kept and published all the same.
+func (s *Server) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { close(s.done) })
+	defer stop()
+	for ctx.Err() == nil {
+		err := s.serve(ctx)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		s.cfg.Board.Set("http", status.Red, err.Error(), "Stop the program that uses that address, or change http.listen.")
+		select {
+		case <-ctx.Done():
+		case <-time.After(listenAgain):
+		}
+	}
+	return nil
+}
+
+func (s *Server) serve(ctx context.Context) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", s.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("the page cannot listen on %s: %w", s.cfg.Listen, err)
+	}
+	s.cfg.Board.Set("http", status.Green, "the page is at http://"+l.Addr().String()+"/", "")
+	return s.Serve(ctx, l)
+}
+
+// Serve answers on l until ctx ends.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler:           s.guard(s.handler),
+		ReadHeaderTimeout: headersWithin,
+		ReadTimeout:       requestWithin,
+		IdleTimeout:       idleConnection,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
+	}
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		if server.Shutdown(end) != nil {
+			_ = server.Close() // who has not finished by now is cut off
+		}
+	})
+	err := server.Serve(l)
+	if !stop() {
+		<-ended
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func (s *Server) routes() http.Handler {
+	files, err := fs.Sub(static, "static")
+	if err != nil {
+		panic(err) // the folder is compiled in
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", http.FileServerFS(files))
+	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(files)))
+	mux.HandleFunc("GET /api/v1/readings", s.readings)
+	mux.HandleFunc("GET /api/v1/readings/{gateway}", s.reading)
+	mux.HandleFunc("GET /api/v1/stream", s.stream)
+	mux.HandleFunc("GET /api/v1/history", s.history)
+	mux.HandleFunc("GET /api/v1/gateways", s.gateways)
+	mux.Handle("GET /metrics", s.metrics())
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	return mux
+}
