@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"envoyd/internal/app"
+	"envoyd/internal/config"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+)
+
+// errStart marks a fault of the configuration that shows only when the parts
+// are built.
+var errStart = errors.New("cannot start")
+
+func runCommand(*flag.FlagSet) action {
+	return func(ctx context.Context, env *environment) error {
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+		defer stop()
+		context.AfterFunc(ctx, stop) // a second signal ends us at once
+		reload := make(chan struct{}, 1)
+		defer notifyReload(reload)()
+		watchdog, err := daemon.SdWatchdogEnabled(false)
+		if err != nil {
+			env.log.Warn("watchdog not understood", "error", err)
+		}
+		return app.Run(ctx, app.Options{
+			Version:  version,
+			Log:      env.log,
+			Load:     func() (*config.Config, error) { return env.load() },
+			Reload:   reload,
+			Notify:   func(state string) { _, _ = daemon.SdNotify(false, state) }, // nobody listens outside systemd
+			Watchdog: watchdog,
+		})
+	}
+}
+
+// notifyReload turns SIGHUP into a message on reload; the function returned
+// stops that.
+func notifyReload(reload chan<- struct{}) func() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range signals {
+			select {
+			case reload <- struct{}{}:
+			default: // one is waiting already
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(signals)
+		<-done
+	}
+}

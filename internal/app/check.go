@@ -1,0 +1,176 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"strings"
+	"time"
+
+	"envoyd/internal/config"
+	"envoyd/internal/entrez"
+	"envoyd/internal/fault"
+	"envoyd/internal/sink/influx"
+	"envoyd/internal/sink/mqtt"
+	"envoyd/internal/status"
+)
+
+// CheckLine is what `envoyd check` says of one part.
+type CheckLine struct {
+	Part string
+	Says string // what is well
+	Err  error  // what is not
+	Mend string // what to do
+}
+
+// CheckOptions is what the command line gives.
+type CheckOptions struct {
+	Account bool // log in to Enphase in any case
+	Version string
+}
+
+// partTime is how long one part may take; a gateway takes longer.
+const partTime = 15 * time.Second
+
+// Check tries every configured part, one after the other. The file has been
+// validated already: there would be no Config otherwise.
+func Check(ctx context.Context, cfg *config.Config, log *slog.Logger, opt CheckOptions) iter.Seq[CheckLine] {
+	c := &checker{cfg: cfg, log: log, opt: opt}
+	return func(yield func(CheckLine) bool) {
+		for _, part := range []func(context.Context) []CheckLine{
+			c.file, c.gateways, c.account, c.mqtt, c.influx,
+		} {
+			for _, line := range part(ctx) {
+				if !yield(line) {
+					return
+				}
+			}
+		}
+	}
+}
+
+type checker struct {
+	cfg *config.Config
+	log *slog.Logger
+	opt CheckOptions
+}
+
+func lineOf(part, says string, err error) CheckLine {
+	return CheckLine{Part: part, Says: says, Err: err, Mend: fault.Mend(err)}
+}
+
+func (c *checker) file(context.Context) []CheckLine {
+	says := c.cfg.File
+	if says == "" {
+		says = "no file: all defaults"
+	}
+	return []CheckLine{lineOf("configuration", says, nil), lineOf("state folder", c.cfg.StateDir(), nil)}
+}
+
+// gateways asks the running daemon how it fares, else the gateways themselves.
+func (c *checker) gateways(ctx context.Context) []CheckLine {
+	client, err := Dial(ctx, c.cfg)
+	if err == nil {
+		return c.daemon(ctx, client)
+	}
+	if !errors.Is(err, ErrNoDaemon) {
+		return []CheckLine{lineOf("daemon", "", err)}
+	}
+	lines := []CheckLine{lineOf("daemon", "not running; the parts are tried directly", nil)}
+	d, err := OpenDirect(c.cfg, c.log)
+	if err != nil {
+		return append(lines, lineOf("state folder", "", err))
+	}
+	defer d.Close() //nolint:errcheck // the lock ends with the process
+	results, err := d.Read(ctx)
+	if err != nil {
+		return append(lines, lineOf("gateway", "", err))
+	}
+	for _, r := range results {
+		part := "gateway " + r.Serial
+		if r.Err != nil {
+			lines = append(lines, lineOf(part, "", r.Err))
+			continue
+		}
+		lines = append(lines, lineOf(part, "firmware "+r.Reading.Firmware, nil))
+		for _, text := range r.Plan.Lines() {
+			lines = append(lines, lineOf(part, text, nil))
+		}
+	}
+	return lines
+}
+
+// daemon turns the running daemon's conditions into lines.
+func (c *checker) daemon(ctx context.Context, client *Client) []CheckLine {
+	conditions, err := client.Conditions(ctx)
+	if err != nil {
+		return []CheckLine{lineOf("daemon", "", err)}
+	}
+	lines := []CheckLine{lineOf("daemon", "running", nil)}
+	for _, cond := range conditions {
+		if cond.Name == "mqtt" || cond.Name == "influx" || cond.Name == "config" {
+			continue // tried on their own
+		}
+		line := CheckLine{Part: strings.ReplaceAll(cond.Name, "/", " "), Says: cond.Message}
+		if cond.State != status.Green {
+			line.Err, line.Mend = errors.New(cond.Message), cond.Mend
+		}
+		lines = append(lines, line)
+	}
+	plans, err := client.Plans(ctx)
+	if err != nil {
+		return append(lines, lineOf("sources", "", err))
+	}
+	for serial, texts := range plans {
+		for _, text := range texts {
+			lines = append(lines, lineOf("gateway "+serial, text, nil))
+		}
+	}
+	return lines
+}
+
+func (c *checker) account(ctx context.Context) []CheckLine {
+	const part = "Enphase account"
+	if c.cfg.Account.Username == "" {
+		return nil
+	}
+	if !c.opt.Account {
+		return []CheckLine{lineOf(part, "not tried, to be gentle with the login; -account tries it", nil)}
+	}
+	client, err := entrezOf(c.cfg, c.log)
+	if err != nil {
+		return []CheckLine{lineOf(part, "", err)}
+	}
+	err = client.Check(ctx, entrez.Login{Email: c.cfg.Account.Username, Password: c.cfg.Account.Password})
+	return []CheckLine{lineOf(part, "logged in", err)}
+}
+
+func (c *checker) mqtt(ctx context.Context) []CheckLine {
+	if c.cfg.MQTT.URL == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, partTime)
+	defer cancel()
+	mc := mqttConfig(c.cfg, c.opt.Version)
+	mc.ClientID = "" // the daemon's own client must not be thrown out
+	p, err := mqtt.New(mc)
+	if err == nil {
+		err = p.Check(ctx)
+	}
+	return []CheckLine{lineOf("mqtt", fmt.Sprintf("%s takes messages", c.cfg.MQTT.URL), err)}
+}
+
+func (c *checker) influx(ctx context.Context) []CheckLine {
+	if c.cfg.Influx.URL == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, partTime)
+	defer cancel()
+	sink, err := influx.New(influxConfig(c.cfg, c.log))
+	if err == nil {
+		err = sink.Check(ctx)
+	}
+	return []CheckLine{lineOf("influx", fmt.Sprintf("%s takes points", c.cfg.Influx.URL), err)}
+}

@@ -1,0 +1,78 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"envoyd/internal/store"
+	"envoyd/internal/web"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// startWeb serves the page and the API, unless it is switched off; the socket
+// needs its handler in any case.
+func (a *App) startWeb(ctx context.Context, g *errgroup.Group) error {
+	a.web = web.New(web.Config{
+		Listen:   a.cfg.HTTP.Listen,
+		Hosts:    a.cfg.HTTP.Hosts,
+		Hub:      a.hub,
+		Board:    a.board,
+		History:  a.history,
+		Gateways: a.webGateways,
+		Daemon:   a.webDaemon,
+		Version:  a.opt.Version,
+		Log:      a.opt.Log,
+	})
+	if a.cfg.HTTP.Listen != "" {
+		g.Go(func() error { return a.web.Run(ctx) })
+	}
+	return nil
+}
+
+// history asks the store.
+func (a *App) history(ctx context.Context, q web.Query) (web.Series, error) {
+	found, err := a.state.store.History(ctx, store.Query(q))
+	if errors.Is(err, store.ErrQuery) {
+		return web.Series{}, fmt.Errorf("%w: %w", web.ErrQuery, err)
+	}
+	if err != nil {
+		return web.Series{}, err
+	}
+	s := web.Series{Columns: found.Columns}
+	for _, row := range found.Rows {
+		s.Times = append(s.Times, row.Time)
+		s.Values = append(s.Values, row.Values)
+	}
+	return s, nil
+}
+
+func (a *App) webGateways() []web.Gateway {
+	var all []web.Gateway
+	for _, s := range a.allSites() {
+		t := s.collector.Totals()
+		g := web.Gateway{
+			Gateway: s.gateway, Serial: s.cfg.Serial, Name: s.cfg.Name, Zone: s.collector.Zone().String(),
+			TokenExpires: s.tokenExpires(), Polls: t.Polls, Failures: t.Failures, Refused: t.Refused, Held: t.Held,
+			LatencyMs: float64(t.Latency) / float64(time.Millisecond),
+		}
+		if info, ok := s.collector.Info(); ok {
+			g.Firmware, g.Address = info.Firmware.String(), urlOf(info)
+		}
+		if plan, ok := s.collector.Plan(); ok {
+			g.Sources = plan.Lines()
+		}
+		all = append(all, g)
+	}
+	return all
+}
+
+func (a *App) webDaemon() web.Daemon {
+	d := web.Daemon{StoreBytes: a.state.store.Size(), StoreDropped: a.state.store.Dropped()}
+	if a.cfg.Influx.URL != "" {
+		d.Backlog = map[string]int{influxSink: a.backlog()}
+	}
+	return d
+}
