@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Every test. With CI=true the real parts are installed first and a missing one
+# is a failure; otherwise tests that need one are skipped in a visible line.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if [ "${CI:-}" = true ]; then
+  scripts/parts.sh
+fi
+race=-race
+if ! command -v "$(go env CC)" >/dev/null 2>&1 || [ "$(go env CGO_ENABLED)" = 0 ]; then
+  race=
+  echo "test: no C compiler, so without the race detector (make parts installs one)"
+fi
+skipped=$(mktemp)
+trap 'rm -f "$skipped"' EXIT
+status=0
+go test $race -timeout 20m ./... 2>&1 | tee "$skipped" || status=$?
+exit "$status"
