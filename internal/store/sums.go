@@ -1,0 +1,196 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"time"
+
+	"envoyd/internal/reading"
+)
+
+const (
+	powers   = 5 // len(reading.Power.Fields())
+	energies = 6 // len(reading.Energy.Fields())
+)
+
+// A bucket sums up the power records of a stretch of time: of each power how
+// many samples and their sum in mW, of each counter the last in mWh.
+type bucket struct {
+	count [powers]int64
+	sum   [powers]int64
+	last  [energies]reading.Value
+}
+
+func (b *bucket) add(rec *reading.Record) {
+	for i, f := range rec.Power.Fields() {
+		if w, ok := f.Value.Get(); ok {
+			b.count[i]++
+			b.sum[i] += milli(w)
+		}
+	}
+	for i, f := range rec.Energy.Fields() {
+		b.last[i] = f.Value.Else(b.last[i])
+	}
+}
+
+// merge adds a later bucket.
+func (b *bucket) merge(later *bucket) {
+	for i := range b.count {
+		b.count[i] += later.count[i]
+		b.sum[i] += later.sum[i]
+	}
+	for i := range b.last {
+		b.last[i] = later.last[i].Else(b.last[i])
+	}
+}
+
+// row returns the means and the last counters.
+func (b *bucket) row(at time.Time) Row {
+	r := Row{Time: at, Values: make([]reading.Value, powers+energies)}
+	for i, n := range b.count {
+		if n > 0 {
+			r.Values[i] = reading.Of(math.Round(float64(b.sum[i])/float64(n)) / 1000)
+		}
+	}
+	copy(r.Values[powers:], b.last[:])
+	return r
+}
+
+// milli counts in thousandths, within what an int64 can sum up.
+func milli(n float64) int64 {
+	const most = 1 << 52
+	return int64(math.Round(max(-most, min(most, n*1000))))
+}
+
+// A bucket on disk is a bit for each quantity that is known, then for each
+// power count and sum, for each counter its value: varints all.
+func (b *bucket) encode() []byte {
+	known := uint64(0)
+	for i, n := range b.count {
+		if n > 0 {
+			known |= 1 << i
+		}
+	}
+	for i, v := range b.last {
+		if v.Known() {
+			known |= 1 << (powers + i)
+		}
+	}
+	out := binary.AppendUvarint(nil, known)
+	for i, n := range b.count {
+		if n > 0 {
+			out = binary.AppendVarint(binary.AppendUvarint(out, uint64(n)), b.sum[i])
+		}
+	}
+	for _, v := range b.last {
+		if wh, ok := v.Get(); ok {
+			out = binary.AppendVarint(out, milli(wh))
+		}
+	}
+	return out
+}
+
+var errBucket = errors.New("a history row does not decode")
+
+func decodeBucket(data []byte) (b bucket, err error) {
+	unsigned := func() uint64 {
+		n, size := binary.Uvarint(data)
+		if size <= 0 {
+			err, size = errBucket, 0
+		}
+		data = data[size:]
+		return n
+	}
+	signed := func() int64 {
+		n, size := binary.Varint(data)
+		if size <= 0 {
+			err, size = errBucket, 0
+		}
+		data = data[size:]
+		return n
+	}
+	known := unsigned()
+	for i := range b.count {
+		if known&(1<<i) != 0 {
+			b.count[i] = int64(unsigned())
+			b.sum[i] = signed()
+		}
+	}
+	for i := range b.last {
+		if known&(1<<(powers+i)) != 0 {
+			b.last[i] = reading.Of(float64(signed()) / 1000)
+		}
+	}
+	return b, err
+}
+
+// sums are the aggregates that are not on disk yet, by gateway.
+type sums map[string]*gatewaySums
+
+type gatewaySums struct {
+	minutes map[int64]*bucket // by the minute's start, Unix seconds
+	reports reports
+}
+
+// pendingMinutes bounds the minutes in memory while the disk cannot be
+// written: two days.
+const pendingMinutes = 2 * 24 * 60
+
+func (s sums) add(rec reading.Record) {
+	g := s.gateway(rec.Gateway)
+	switch rec.Tier {
+	case reading.TierPower:
+		minute := rec.Time.Unix() - floorMod(rec.Time.Unix(), 60)
+		b := g.minutes[minute]
+		if b == nil {
+			b = &bucket{}
+			g.minutes[minute] = b
+		}
+		b.add(&rec)
+		g.bound()
+	case reading.TierInverters:
+		g.reports.add(rec)
+	}
+}
+
+func (s sums) gateway(name string) *gatewaySums {
+	if s[name] == nil {
+		s[name] = &gatewaySums{minutes: map[int64]*bucket{}}
+	}
+	return s[name]
+}
+
+func (g *gatewaySums) bound() {
+	if len(g.minutes) <= pendingMinutes {
+		return
+	}
+	oldest := int64(math.MaxInt64)
+	for at := range g.minutes {
+		oldest = min(oldest, at)
+	}
+	delete(g.minutes, oldest)
+}
+
+// putBack adds what came meanwhile to sums that could not be written.
+func (s sums) putBack(later sums) {
+	for name, g := range later {
+		mine := s.gateway(name)
+		for at, b := range g.minutes {
+			if mine.minutes[at] == nil {
+				mine.minutes[at] = &bucket{}
+			}
+			mine.minutes[at].merge(b)
+			mine.bound()
+		}
+		mine.reports.putBack(g.reports)
+	}
+}
+
+func floorMod(n, by int64) int64 {
+	m := n % by
+	if m < 0 {
+		m += by
+	}
+	return m
+}
