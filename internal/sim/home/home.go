@@ -27,6 +27,7 @@ type Config struct {
 	Zone        *time.Location // of the house: midnights, meals and the sun; nil = UTC
 	Latitude    float64        // degrees, north positive; 0 = 40
 	Longitude   float64        // degrees, east positive; 0 = the middle of Zone
+	Noon        bool           // put the house where it is noon at Start, for tests that need the sun
 	Phases      int            // 1, 2 (split) or 3; 0 = 2
 	Inverters   int            // microinverters; 0 = 20, negative = none
 	InverterW   float64        // largest output of one of them in W; 0 = 366
@@ -67,7 +68,7 @@ func New(cfg Config) *Home {
 	h.now = midnightBefore(cfg.Start, cfg.Zone)
 	h.midnight = h.count
 	h.flow = h.flowAt(h.now)
-	for h.now.Add(time.Minute).Before(cfg.Start) {
+	for h.now.Add(time.Minute + 2*cfg.Report).Before(cfg.Start) { // coarse, but for the reports that can still be seen
 		h.step(time.Minute)
 	}
 	for h.now.Before(cfg.Start) {
@@ -89,6 +90,9 @@ func (c Config) withDefaults() Config {
 	if c.Longitude == 0 {
 		_, east := c.Start.In(c.Zone).Zone()
 		c.Longitude = float64(east) / 240
+	}
+	if c.Noon {
+		c.Longitude = 180 - c.Start.Sub(c.Start.Truncate(24*time.Hour)).Hours()*15
 	}
 	orFloat(&c.Latitude, 40)
 	orFloat(&c.InverterW, 366)

@@ -119,15 +119,17 @@ func (inv *inverter) due(from, to time.Time, every time.Duration) bool {
 	return slot(from) != slot(to)
 }
 
-// send ends an interval. An inverter that made nothing in it is asleep.
+// send ends an interval. An inverter that is asleep at the end sends nothing;
+// what it still made is in its first report of the morning.
 func (inv *inverter) send(now time.Time) {
-	made := inv.joules - inv.told
-	if made > 0 {
+	if inv.watts > 0 {
+		made := inv.joules - inv.told
 		inv.pending = &report{
 			arrives: now.Add(inv.late), end: now, duration: now.Sub(inv.toldAt), joules: made, lifetime: inv.joules,
 		}
+		inv.told = inv.joules
 	}
-	inv.told, inv.toldAt = inv.joules, now
+	inv.toldAt = now
 }
 
 // take makes a report known to the gateway.

@@ -28,7 +28,9 @@ func (g *Gateway) old(r site.Request, now time.Time) (site.Page, bool) {
 		p.Header.Set("Content-Type", "text/html")
 		return p, true
 	case "/api/v1/production":
-		return site.Page{}, false
+		if g.atLeast("3.9") {
+			return site.Page{}, false
+		}
 	case "/api/v1/production/inverters":
 		return g.digestPage(r, now), true
 	case "/production.json", "/home.json":
