@@ -206,6 +206,35 @@ func TestOutage(t *testing.T) {
 		}
 		b.end(t)
 	})
+	bubble(t, "after a success the next outage begins with a short wait", func(t *testing.T) {
+		b := begin(t, 30, func(_ context.Context, n int, _ []reading.Record) error {
+			switch {
+			case n < 8:
+				return transient(0)
+			case n < 16:
+				return &fault.Error{Kind: fault.Config, Err: errors.New("refused")}
+			case n == 17:
+				return transient(0)
+			case n == 19:
+				return &fault.Error{Kind: fault.Config, Err: errors.New("refused")}
+			}
+			return nil
+		})
+		time.Sleep(2 * time.Hour)
+		b.queue.Append(sinktest.Records(time.Now(), 1)...)
+		time.Sleep(2 * time.Hour)
+		b.end(t)
+		calls := b.seen()
+		if len(calls) != 22 {
+			t.Fatalf("%d calls", len(calls))
+		}
+		if gap := calls[18].at - calls[17].at; gap > time.Second {
+			t.Errorf("waited %v for one failure", gap)
+		}
+		if gap := calls[20].at - calls[19].at; gap > 30*time.Second {
+			t.Errorf("waited %v for one refusal", gap)
+		}
+	})
 	bubble(t, "yellow at first, red when it lasts", func(t *testing.T) {
 		b := begin(t, 5, func(context.Context, int, []reading.Record) error { return transient(0) })
 		synctest.Wait()

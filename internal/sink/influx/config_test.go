@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	clientlog "github.com/influxdata/influxdb-client-go/v2/log"
+
 	"envoyd/internal/fault"
 	"envoyd/internal/secret"
 	"envoyd/internal/sink/influx"
@@ -94,5 +96,14 @@ func TestProxyOfTheEnvironment(t *testing.T) {
 		if got := influx.MayUseProxy(address); got != want {
 			t.Errorf("%s: %v, want %v", address, got, want)
 		}
+	}
+}
+
+// TestTheLibraryIsSilent: its logger is the process's own and prints what is
+// returned here as an error.
+func TestTheLibraryIsSilent(t *testing.T) {
+	newSink(t, influx.Config{URL: "http://127.0.0.1:1"})
+	if clientlog.Log != nil {
+		t.Error("the client library still logs")
 	}
 }
