@@ -73,7 +73,7 @@ func learn(s *Snapshot) *facts {
 		f.answered[e.Path] = e.has(s) && !s.missing[e.Path]
 	}
 	for _, q := range quirks {
-		if f.fw.within(q.from, q.until) && (q.when == nil || q.when(f)) {
+		if q.applies(f) {
 			f.quirks[q.Name] = true
 		}
 	}
@@ -88,7 +88,10 @@ func (f *facts) learnCTs(s *Snapshot) {
 			f.disabledCT = f.disabledCT || m.State == answer.StateDisabled
 			continue
 		}
-		f.cts = append(f.cts, ct{m.EID, string(m.Kind), int(min(max(m.PhaseCount, 1), 3))})
+		listed := slices.ContainsFunc(f.cts, func(c ct) bool { return c.kind == string(m.Kind) })
+		if !listed { // a kind twice was never seen; counting both under one name would be wrong
+			f.cts = append(f.cts, ct{m.EID, string(m.Kind), int(min(max(m.PhaseCount, 1), 3))})
+		}
 	}
 	switch {
 	case len(f.cts) > 0 && s.readings.have:
@@ -109,6 +112,9 @@ func (f *facts) learnCTs(s *Snapshot) {
 			}
 		}
 		f.dropComputedTotal()
+	}
+	if f.from != fromReadings { // nothing else knows of storage and sub-meters
+		f.cts = slices.DeleteFunc(f.cts, func(c ct) bool { return !slices.Contains(ctKinds, c.kind) })
 	}
 	for _, c := range f.cts {
 		f.enabled[c.kind] = true

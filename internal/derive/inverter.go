@@ -30,6 +30,13 @@ type installed struct {
 // installedInverters joins the two endpoints and leaves out AC Batteries and
 // removed devices.
 func installedInverters(s *Snapshot) []installed {
+	if s.fleet == nil {
+		s.fleet = joinInverters(s)
+	}
+	return s.fleet
+}
+
+func joinInverters(s *Snapshot) []installed {
 	bySerial := map[answer.Serial]*installed{}
 	for _, r := range s.inverters.is {
 		if r.DevType != answer.DevTypeACB {
@@ -48,7 +55,7 @@ func installedInverters(s *Snapshot) []installed {
 	for _, d := range s.inventory.is[answer.GroupPCU] {
 		removed[d.Serial] = removed[d.Serial] || d.AdminState.Or(0) == answer.AdminDeleted
 	}
-	var all []installed
+	all := make([]installed, 0, len(bySerial))
 	newest := newestReport(bySerial)
 	for serial, i := range bySerial {
 		silent := i.device == nil && newest.Sub(i.time) > retired

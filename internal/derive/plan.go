@@ -51,7 +51,7 @@ func MakePlan(s *Snapshot) Plan {
 		}
 	}
 	for _, q := range quirks {
-		if f.quirk(q.Name) {
+		if q.applies(f) {
 			p.Quirks = append(p.Quirks, q)
 		}
 	}
@@ -107,11 +107,12 @@ func (p Plan) Endpoints() []Endpoint {
 
 // Open returns the endpoints that ought to have been probed and about which
 // nothing is known yet: neither an answer nor that they are missing. While
-// there are any, collect should ask them and plan again.
+// there are any, collect should ask them and plan again; those of a tier that
+// is off are the caller's to leave out.
 func (p Plan) Open(s *Snapshot) []Endpoint {
 	var open []Endpoint
 	for _, e := range Endpoints(s.id) {
-		if e.Tier != Live && e.Worth(s) && s.open(e.Path) {
+		if e.Worth(s) && s.open(e.Path) {
 			open = append(open, e)
 		}
 	}

@@ -65,7 +65,11 @@ var quirks = []Quirk{
 		NotBelieved: "net-consumption whLifetime as import: it is imports minus exports and falls",
 		Instead:     "import and export are integrated from power; it counts in the consumption only",
 		Known:       "4.4: -2,662,918 Wh on 7.3.517_system_2"},
-	{Name: quirkTotalIsNet, from: "8.3.1598", when: (*facts).totalCT,
+	{Name: quirkTotalIsNet, from: "8.3.1598", until: "8.3.1599", when: (*facts).totalCT,
+		NotBelieved: "production.json total-consumption on the new meter stack",
+		Instead:     "/ivp/meters/readings of the total CT",
+		Known:       "5.6: 8.3.1598 (IQ Combiner 6C)"},
+	{Name: quirkTotalIsNet, from: "8.3.5433", when: (*facts).totalCT,
 		NotBelieved: "production.json total-consumption: overwritten by net-consumption",
 		Instead:     "/ivp/meters/readings of the total CT",
 		Known:       "4.4: 8.3.5433 with a total-consumption CT"},
@@ -125,6 +129,11 @@ var quirks = []Quirk{
 		NotBelieved: "the zeros of /ivp/ensemble/secctrl without a battery",
 		Instead:     "nothing",
 		Known:       "4.11"},
+}
+
+// applies reports whether this system has the defect.
+func (q Quirk) applies(f *facts) bool {
+	return f.fw.within(q.from, q.until) && (q.when == nil || q.when(f))
 }
 
 func netFromPage(f *facts) bool { return f.enabled[answer.KindNet] && f.from != fromReadings }

@@ -44,6 +44,10 @@ type Snapshot struct {
 	// activeCount was last above 0: firmware 8.3.5528 says 0 now and then for
 	// a healthy CT, and that must not look like a CT that is gone.
 	active map[string]answer.Item
+
+	// fleet is what installedInverters worked out, until an answer that
+	// matters for it comes in.
+	fleet []installed
 }
 
 // NewSnapshot returns an empty snapshot of the gateway.
@@ -65,6 +69,7 @@ func (s *Snapshot) Put(path string, body []byte, received time.Time) error {
 		return fmt.Errorf("parsing the answer of %s: %w", path, err)
 	}
 	delete(s.missing, path)
+	s.changed(e)
 	return nil
 }
 
@@ -74,6 +79,15 @@ func (s *Snapshot) Missing(path string) {
 	if e, ok := endpointAt(path); ok {
 		e.forget(s)
 		s.missing[path] = true
+		s.changed(e)
+	}
+}
+
+// changed drops what was worked out of older answers. The meters, which answer
+// each second, say nothing of the inverters.
+func (s *Snapshot) changed(e Endpoint) {
+	if e.Tier != Meters {
+		s.fleet = nil
 	}
 }
 
