@@ -115,8 +115,8 @@ func TestGzip(t *testing.T) {
 	zipped := func(n int) []byte {
 		var b bytes.Buffer
 		w := gzip.NewWriter(&b)
-		fmt.Fprintf(w, `["%s"]`, strings.Repeat("0", n))
-		w.Close()
+		_, _ = fmt.Fprintf(w, `["%s"]`, strings.Repeat("0", n))
+		_ = w.Close()
 		return b.Bytes()
 	}
 	serve := func(body []byte) http.HandlerFunc {
@@ -139,6 +139,11 @@ func TestGzip(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	var nothing bytes.Buffer
+	_ = gzip.NewWriter(&nothing).Close()
+	if _, err := ask(t, serve(bytes.Repeat(nothing.Bytes(), 500_000))); !errors.Is(err, gateway.ErrTruncated) {
+		t.Errorf("many parts of nothing: %v", err)
+	}
 	if _, err := ask(t, serve(nil)); !errors.Is(err, gateway.ErrEmpty) {
 		t.Errorf("empty: %v", err)
 	}
@@ -160,7 +165,7 @@ func TestEndlessBody(t *testing.T) {
 func TestBodyCutShort(t *testing.T) {
 	_, err := ask(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
-		fmt.Fprint(w, `{"a":1}`)
+		_, _ = fmt.Fprint(w, `{"a":1}`)
 	})
 	if !errors.Is(err, gateway.ErrTruncated) || !fault.Is(err, fault.Transient) {
 		t.Error(err)
@@ -172,6 +177,7 @@ func TestEndlessHeader(t *testing.T) {
 		for i := range 2000 {
 			w.Header().Set(fmt.Sprintf("X-%d", i), strings.Repeat("x", 100))
 		}
+		_, _ = fmt.Fprint(w, "[]")
 	})
 	if err == nil || !fault.Is(err, fault.Transient) {
 		t.Error(err)
@@ -186,8 +192,8 @@ func TestUpgradeNobodyAskedFor(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		defer conn.Close()
-		fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+		defer func() { _ = conn.Close() }()
+		_, _ = fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
 		_, _ = io.Copy(io.Discard, conn) // until the client hangs up
 	})
 	if !errors.Is(err, gateway.ErrNotAGateway) {
@@ -210,12 +216,12 @@ func inBubble(t *testing.T, serve func(conn net.Conn), try func(t *testing.T, c 
 			}
 			ours, theirs := net.Pipe()
 			wg.Go(func() {
-				defer theirs.Close()
+				defer func() { _ = theirs.Close() }()
 				info := infoXML(serial, "5.0.62")
 				if !readRequest(theirs) {
 					return
 				}
-				fmt.Fprintf(theirs, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(info), info)
+				_, _ = fmt.Fprintf(theirs, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(info), info)
 				if readRequest(theirs) {
 					serve(theirs)
 				}
@@ -245,7 +251,7 @@ func readRequest(conn net.Conn) bool {
 
 func TestSlowAnswersEnd(t *testing.T) {
 	trickle := func(conn net.Conn, start string) {
-		fmt.Fprint(conn, start)
+		_, _ = fmt.Fprint(conn, start)
 		for {
 			time.Sleep(time.Second)
 			if _, err := conn.Write([]byte("x")); err != nil {
@@ -280,9 +286,9 @@ func TestSlowAnswersEnd(t *testing.T) {
 
 func TestLatencyIsMeasuredToTheLastByte(t *testing.T) {
 	inBubble(t, func(conn net.Conn) {
-		fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[")
+		_, _ = fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[")
 		time.Sleep(3 * time.Second)
-		fmt.Fprint(conn, "]")
+		_, _ = fmt.Fprint(conn, "]")
 		_, _ = conn.Read(make([]byte, 1))
 	}, func(t *testing.T, c *gateway.Client) {
 		start := time.Now()
@@ -296,25 +302,27 @@ func TestLatencyIsMeasuredToTheLastByte(t *testing.T) {
 func TestIdleConnectionIsGivenUpBeforeAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var idle time.Duration
+		var wg sync.WaitGroup
 		c := gateway.New(gateway.Config{Serial: serial})
 		c.SetDial(func(_ context.Context, _, address string) (net.Conn, error) {
 			if strings.HasSuffix(address, ":443") {
 				return nil, errors.New("refused")
 			}
 			ours, theirs := net.Pipe()
-			go func() {
+			wg.Go(func() {
 				info := infoXML(serial, "5.0.62")
 				readRequest(theirs)
-				fmt.Fprintf(theirs, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(info), info)
+				_, _ = fmt.Fprintf(theirs, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(info), info)
 				answered := time.Now()
 				_, _ = theirs.Read(make([]byte, 1)) // until our end is closed
 				idle = time.Since(answered)
-				theirs.Close()
-			}()
+				_ = theirs.Close()
+			})
 			return ours, nil
 		})
 		connect(t, c, "192.168.1.20")
 		time.Sleep(2 * time.Minute)
+		wg.Wait()
 		if idle == 0 || idle >= time.Minute {
 			t.Errorf("given up after %s", idle)
 		}

@@ -83,11 +83,10 @@ func (c *Client) ready(ctx context.Context) error {
 	if c.target.isZero() {
 		return ErrNotConnected
 	}
-	if c.target.scheme == schemeHTTP {
-		if err := c.checkPlain(); err != nil {
-			c.drop()
-			return err
-		}
+	if why := c.noPlainHTTP(); c.target.scheme == schemeHTTP && why != "" {
+		c.drop()
+		c.target = target{} // the next Connect looks for HTTPS
+		return fmt.Errorf("%w any more: %s", ErrPlainHTTP, why)
 	}
 	if c.link != nil {
 		return c.stillTrusted()

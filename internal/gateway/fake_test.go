@@ -83,6 +83,7 @@ type fake struct {
 	pages    map[string]http.HandlerFunc
 	seen     []request
 	conns    int
+	open     []net.Conn
 	resumed  int
 	close    bool // end the connection after each answer
 	busy     int
@@ -125,14 +126,14 @@ func newFakeAt(t testing.TB, firmware, listen string) *fake {
 		}
 		_ = f.server.Serve(inner)
 	})
-	t.Cleanup(func() { f.server.Close(); wg.Wait() })
+	t.Cleanup(func() { _ = f.server.Close(); wg.Wait() })
 	f.page("/auth/check_jwt", func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ey") {
 			deny(w, r)
 			return
 		}
 		w.Header().Set("Set-Cookie", "sessionId="+cookie+"; Path=/; Secure; HttpOnly")
-		fmt.Fprint(w, "<!DOCTYPE html><h2>Valid token.</h2>")
+		_, _ = fmt.Fprint(w, "<!DOCTYPE html><h2>Valid token.</h2>")
 	})
 	return f
 }
@@ -148,14 +149,14 @@ func (f *fake) show(cert *tls.Certificate) {
 
 func deny(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusUnauthorized)
-	fmt.Fprint(w, "<html>401 Authorization Required</html>")
+	_, _ = fmt.Fprint(w, "<html>401 Authorization Required</html>")
 }
 
 // answers returns a page that always says the same.
 func answers(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
-		fmt.Fprint(w, body)
+		_, _ = fmt.Fprint(w, body)
 	}
 }
 
@@ -169,9 +170,9 @@ func (f *fake) set(change func()) {
 	change()
 }
 
-func (f *fake) count(_ net.Conn, s http.ConnState) {
+func (f *fake) count(conn net.Conn, s http.ConnState) {
 	if s == http.StateNew {
-		f.set(func() { f.conns++ })
+		f.set(func() { f.conns, f.open = f.conns+1, append(f.open, conn) })
 	}
 }
 
@@ -194,7 +195,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case page != nil:
 		page(w, r)
 	case r.RequestURI == "/info":
-		fmt.Fprint(w, info)
+		_, _ = fmt.Fprint(w, info)
 	default:
 		answers(http.StatusNotFound, "<html>404</html>")(w, r)
 	}
@@ -237,11 +238,14 @@ func (f *fake) told(path string) []request {
 	return found
 }
 
-// cut ends every idle connection to f.
-func (f *fake) cut(t testing.TB) {
-	t.Helper()
-	f.server.SetKeepAlivesEnabled(false)
-	f.server.SetKeepAlivesEnabled(true)
+// cut ends every connection to f.
+func (f *fake) cut() {
+	f.set(func() {
+		for _, conn := range f.open {
+			_ = conn.Close()
+		}
+		f.open = nil
+	})
 }
 
 // newClient returns a client for the usual serial with a token, unless changed.
@@ -274,7 +278,7 @@ func refusedAddress(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close()
+	_ = l.Close()
 	return l.Addr().String()
 }
 

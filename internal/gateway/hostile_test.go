@@ -129,6 +129,11 @@ func TestNoSecretReachesAnotherHost(t *testing.T) {
 				t.Errorf("got %v, want %v", err, want)
 			}
 			nothingLeaked(t, f)
+			if strings.HasPrefix(name, "by http://") || name == "with a path in the serial" {
+				if f.conns != 0 {
+					t.Errorf("%d connections", f.conns)
+				}
+			}
 		})
 	}
 }
@@ -180,7 +185,7 @@ func TestTakeoverBetweenRequests(t *testing.T) {
 			}
 			f.set(func() { f.seen = nil })
 			tt.change(f, t)
-			f.cut(t)
+			f.cut()
 			_, err := c.Get(t.Context(), meters, false)
 			if !errors.Is(err, tt.want) || !fault.Is(err, fault.Security) {
 				t.Errorf("got %v", err)
@@ -299,6 +304,23 @@ func TestForgedCertificateTeachesNothing(t *testing.T) {
 	after, _ := book.Get(serial)
 	if !after.Pins[0].NotAfter.Equal(before.Pins[0].NotAfter) {
 		t.Error("the end of the certificate was taken from a host that did not prove its key")
+	}
+}
+
+// A person pins another key while /info is being asked.
+func TestKeyIsCheckedAgainAfterInfo(t *testing.T) {
+	f := newFake(t, "8.2.4345")
+	book := trust.Memory()
+	other := trust.KeyOf(newCert(t, nil, time.Now().AddDate(1, 0, 0)).Leaf)
+	f.page("/info", func(w http.ResponseWriter, r *http.Request) {
+		if err := book.Repin(serial, other, f.address); err != nil {
+			t.Error(err)
+		}
+		answers(200, infoXML(serial, "8.2.4345"))(w, r)
+	})
+	c := newClient(t, func(cfg *gateway.Config) { cfg.Book = book })
+	if _, err := c.Connect(t.Context(), f.address); !errors.Is(err, trust.ErrOtherKey) {
+		t.Error(err)
 	}
 }
 

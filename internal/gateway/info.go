@@ -95,7 +95,7 @@ func collectTexts(body []byte) (map[string]string, error) {
 	var path []string
 	for {
 		token, err := dec.Token()
-		if err == io.EOF && len(texts) > 0 {
+		if errors.Is(err, io.EOF) && len(texts) > 0 {
 			return texts, nil
 		}
 		if err != nil {

@@ -61,6 +61,7 @@ func TestParseInfo(t *testing.T) {
 		"json":                        {`{"sn":"122333444555"}`, false},
 		"serial deeper in a package":  {`<envoy_info><package><device><sn>122333444555</sn></device></package></envoy_info>`, false},
 		"nested without end":          {strings.Repeat("<envoy_info>", 100000), false},
+		"nested too deeply":           {head + `</device>` + strings.Repeat("<a>", 9) + strings.Repeat("</a>", 9) + `</envoy_info>`, false},
 		"an entity of its own":        {`<!DOCTYPE x [<!ENTITY a "122333444555">]><envoy_info><device><sn>&a;</sn><software>D8</software></device></envoy_info>`, false},
 		"too large":                   {head + `</device></envoy_info>` + strings.Repeat(" ", 300<<10), false},
 		"two roots":                   {head + `</device></envoy_info><other/>`, false},

@@ -118,7 +118,7 @@ func (l *link) close() {
 	l.conn, l.closes = nil, false
 	l.mu.Unlock()
 	if conn != nil {
-		conn.Close()
+		_ = conn.Close() // nothing was said on it that could be lost
 	}
 	l.transport.CloseIdleConnections()
 }
@@ -166,7 +166,7 @@ func (l *link) do(ctx context.Context, q question, authorize authorizer) (reply,
 		return reply{}, err
 	}
 	if resp.StatusCode < http.StatusOK {
-		resp.Body.Close() // an upgrade nobody asked for, which has no end and heeds no deadline
+		_ = resp.Body.Close() // an upgrade nobody asked for, which has no end and heeds no deadline
 		return reply{}, fmt.Errorf("%w: status %d", ErrNotAGateway, resp.StatusCode)
 	}
 	body, err := readBody(resp)
@@ -182,11 +182,11 @@ func (l *link) do(ctx context.Context, q question, authorize authorizer) (reply,
 
 // readBody reads and closes a body, decompressed, up to maxBody.
 func readBody(resp *http.Response) ([]byte, error) {
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // what matters was read or is given up
 	var from io.Reader = resp.Body
 	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		unzip, err := gzip.NewReader(io.LimitReader(resp.Body, maxBody))
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil, nil // an empty body, which classify names
 		}
 		if err != nil {

@@ -139,7 +139,7 @@ func (c *Client) validate(ctx context.Context, token secret.Text) (session, erro
 // refusal is the gateway's no to a token, with the one cause a token has no
 // part in: a gateway whose clock is outside the token's time.
 func (c *Client) refusal() error {
-	err := error(ErrTokenRefused)
+	err := ErrTokenRefused
 	if skew := c.info.Received.Sub(c.info.Time).Round(time.Second); !c.info.Time.IsZero() && skew.Abs() > clockSlack {
 		err = fmt.Errorf("%w; its clock differs from ours by %s", err, skew.Abs())
 	}
@@ -162,7 +162,7 @@ func (c *Client) checkAudience(token secret.Text) error {
 	if ok && slices.Contains(aud, c.cfg.Serial) {
 		return nil
 	}
-	err := error(ErrTokenForeign)
+	err := ErrTokenForeign
 	if !ok {
 		err = fmt.Errorf("%w, or no token at all", ErrTokenForeign)
 	}

@@ -48,7 +48,7 @@ func (d dialer) open(ctx context.Context, t target) (net.Conn, trust.Key, error)
 	}
 	secure, key, err := d.handshake(ctx, conn)
 	if err != nil {
-		conn.Close()
+		_ = conn.Close() // the handshake's error says more
 		if !fault.Is(err, fault.Transient) {
 			return nil, trust.Key{}, err
 		}
