@@ -4,7 +4,7 @@
 // A simulated gateway must never be announced to a real home, where a daemon
 // would find it. So it is announced only on the loopback interface, when that
 // is where it listens, or in a network namespace of its own: one that is not
-// the namespace of process 1.
+// the namespace of process 1, or of the oldest ancestor that may be looked at.
 package announce
 
 import (
@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
 
 	"github.com/grandcat/zeroconf"
@@ -90,17 +89,6 @@ func allowed(listen netip.Addr) ([]net.Interface, error) {
 		return nil, errors.New("there is no network interface to announce the gateway on")
 	}
 	return list, nil
-}
-
-// ownNamespace reports whether this process has another network than process 1.
-// What cannot be read is taken for the machine's own.
-func ownNamespace() bool {
-	first, err := os.Readlink("/proc/1/ns/net")
-	if err != nil {
-		return false
-	}
-	ours, err := os.Readlink("/proc/self/ns/net")
-	return err == nil && ours != first
 }
 
 // addressesOf are those the gateway can be reached at.
