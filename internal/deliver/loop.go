@@ -12,6 +12,8 @@ import (
 	"envoyd/internal/reading"
 )
 
+var errNothing = errors.New("it gave nothing and did not wait")
+
 // loop is the state of one sink's delivery. It belongs to one goroutine.
 type loop struct {
 	cfg     Config
@@ -88,10 +90,16 @@ func (l *loop) next(ctx context.Context, within time.Duration) ([]reading.Record
 	look, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	batch, err := l.cfg.Queue.Next(look, l.cfg.Name, l.size())
-	if err != nil && look.Err() != nil {
+	switch {
+	case len(batch) > 0 && err == nil:
+		return batch, nil
+	case look.Err() != nil:
 		return nil, nil
+	case err == nil:
+		// Asking again at once would turn the loop into a hot one.
+		err = errNothing
 	}
-	return batch, err
+	return nil, err
 }
 
 // size is how much the sink may be given now.

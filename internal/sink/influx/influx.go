@@ -71,7 +71,8 @@ type Sink struct {
 var silence = sync.OnceFunc(func() { clientlog.Log = nil })
 
 // New checks the configuration and returns a sink; it does not connect. The
-// error joins every fault found, each with the key to mend.
+// error joins every fault found in the settings, each a *fault.Error that names
+// its key and a mend; the CA file is read when all else is well.
 func New(cfg Config) (*Sink, error) {
 	if cfg.Prefix == "" {
 		cfg.Prefix = defaultPrefix

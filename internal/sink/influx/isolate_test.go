@@ -196,6 +196,20 @@ func TestAServerThatBreaksDuringTheHuntIsNotPoison(t *testing.T) {
 	}
 }
 
+// TestAHuntThatNeverSeesAPointTaken: points were named at first, but from then
+// on everything is refused without a word.
+func TestAHuntThatNeverSeesAPointTaken(t *testing.T) {
+	d := newDouble(t)
+	d.next(
+		fabricated{status: 400, body: `{"error":"partial write: something dropped=1"}`},
+		fabricated{status: 400, body: "no, thanks", when: func(string) bool { return true }},
+	)
+	err := d.sink(t, influx.Config{}).Write(t.Context(), sinktest.Records(sinktest.Start(), 10))
+	if _, rejected := errors.AsType[*fault.Rejected](err); rejected || !fault.Is(err, fault.Config) {
+		t.Errorf("Write: %v", err)
+	}
+}
+
 // TestRejectedOnceIsTriedAgain: once the database is mended, the same
 // record can be stored.
 func TestRejectedOnceIsTriedAgain(t *testing.T) {
