@@ -47,7 +47,7 @@ func (k *Keeper) health(now time.Time) health {
 	t := k.current(now)
 	switch {
 	case t.Text.IsZero():
-		return k.withoutToken(now)
+		return k.withoutToken()
 	case k.refused[t.Text.Reveal()]:
 		return k.whenRefused(t)
 	default:
@@ -55,7 +55,7 @@ func (k *Keeper) health(now time.Time) health {
 	}
 }
 
-func (k *Keeper) withoutToken(now time.Time) health {
+func (k *Keeper) withoutToken() health {
 	h := health{state: status.Red, message: "There is no token for gateway " + k.cfg.Serial + "."}
 	for _, t := range append([]Token{k.configured}, k.stored...) {
 		if !t.Text.IsZero() {

@@ -114,8 +114,8 @@ func (g *gateway) set(err error) {
 var (
 	errSaysNo = &fault.Error{Kind: fault.Auth, Op: "asking the gateway", Err: errors.New("401")}
 	errAway   = &fault.Error{Op: "asking the gateway", Err: errors.New("no route to host")}
-	errWrong  = &fault.Error{Kind: fault.Auth, Err: errors.New("Enphase says no"), Mend: "Correct the password."}
-	errDown   = &fault.Error{Err: errors.New("Enphase is down"), Mend: "Wait."}
+	errWrong  = &fault.Error{Kind: fault.Auth, Err: errors.New("the login says no"), Mend: "Correct the password."}
+	errDown   = &fault.Error{Err: errors.New("the service is down"), Mend: "Wait."}
 )
 
 var account = token.Account{Username: "jane@example.org", Password: secret.New("correct horse")}

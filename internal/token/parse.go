@@ -42,6 +42,7 @@ type claims struct {
 // audience is one name or a list of names; both are legal in a JWT.
 type audience []string
 
+// UnmarshalJSON takes both forms.
 func (a *audience) UnmarshalJSON(b []byte) error {
 	var one string
 	if err := json.Unmarshal(b, &one); err == nil {

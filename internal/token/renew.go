@@ -14,7 +14,7 @@ const (
 	fetchLimit   = 3 * time.Minute  // for one attempt at a login with all its pages
 	waitForClock = 15 * time.Minute // after the start, for the clock to be synchronised before a login
 	clockLook    = time.Minute      // meanwhile
-	verifyFirst  = time.Minute      // pause before a token is shown to an absent gateway again, doubling
+	verifyFirst  = 5 * time.Second  // pause before a token is shown to an absent gateway again, doubling
 	verifyLast   = 10 * time.Minute
 )
 
@@ -82,14 +82,32 @@ func (k *Keeper) step(ctx context.Context) time.Duration {
 	return 0
 }
 
+// Ensure logs in if there is no usable token and a login may be made now; with
+// a usable token it does nothing. It is for commands that need a token but
+// were not asked to renew one: all pauses hold.
+func (k *Keeper) Ensure(ctx context.Context) error {
+	if !k.Current().Text.IsZero() {
+		return nil
+	}
+	if !k.fetches() {
+		return k.noAccount()
+	}
+	defer k.Report()
+	return k.login(ctx, false)
+}
+
+func (k *Keeper) noAccount() error {
+	return &fault.Error{
+		Kind: fault.Config, Op: "fetching a token for gateway " + k.cfg.Serial, Err: errors.New("no Enphase account is configured"),
+		Mend: "Set account.username and account.password_file, or run envoyd token login.",
+	}
+}
+
 // Renew logs in now because a person asked for it, whatever pauses are under
 // way; only the daily limit of answers from the login page still holds.
 func (k *Keeper) Renew(ctx context.Context) error {
 	if !k.fetches() {
-		return &fault.Error{
-			Kind: fault.Config, Op: "fetching a token for gateway " + k.cfg.Serial, Err: errors.New("no Enphase account is configured"),
-			Mend: "Set account.username and account.password_file, or run envoyd token login.",
-		}
+		return k.noAccount()
 	}
 	defer k.Report()
 	return k.login(ctx, true)
@@ -138,7 +156,10 @@ func (k *Keeper) begin(asked bool) error {
 		}
 		at, ok = r.quotaEnds(now), true
 	}
-	if !ok || now.Before(at) {
+	if !ok {
+		return k.stopped()
+	}
+	if now.Before(at) {
 		return k.tooEarly(at)
 	}
 	k.mu.Lock()
@@ -160,9 +181,20 @@ func (k *Keeper) begin(asked bool) error {
 func (k *Keeper) tooEarly(at time.Time) error {
 	return &fault.Error{
 		Op:   "fetching a token for gateway " + k.cfg.Serial,
-		Err:  fmt.Errorf("%w: Enphase's login was asked often enough today, so that it does not lock the account", errNotYet),
+		Err:  fmt.Errorf("%w: it would come too soon after the last ones, and Enphase could lock the account", errNotYet),
 		Mend: fmt.Sprintf("Wait until %s, or paste a token with envoyd token set.", at.Local().Format("2006-01-02 15:04")),
 	}
+}
+
+// stopped repeats what Enphase answered to this very account and password.
+func (k *Keeper) stopped() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e := &fault.Error{Kind: fault.Auth, Op: "fetching a token for gateway " + k.cfg.Serial, Err: errNotYet}
+	if k.problem != nil {
+		e.Err, e.Mend = fmt.Errorf("%w: %s", errNotYet, k.problem.message), k.problem.mend
+	}
+	return e
 }
 
 func (k *Keeper) attemptTime() time.Time {
