@@ -50,7 +50,7 @@ func (a *attempt) run(ctx context.Context) (token.Token, *failure) {
 	if second == nil {
 		return t, nil
 	}
-	if first.weight() > second.weight() {
+	if first.outweighs(second) {
 		return token.Token{}, first
 	}
 	return token.Token{}, second

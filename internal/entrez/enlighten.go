@@ -25,7 +25,7 @@ func (a *attempt) viaEnlighten(ctx context.Context) (token.Token, *failure) {
 		return t, first
 	}
 	t, second := a.authToken(ctx)
-	if second == nil || second.concernsAccount() || second.weight() > first.weight() {
+	if second == nil || second.concernsAccount() || second.outweighs(first) {
 		return t, second
 	}
 	return token.Token{}, first
@@ -39,7 +39,7 @@ func (a *attempt) signIn(ctx context.Context) (string, *failure) {
 		return "", f
 	}
 	if f := p.common(); f != nil {
-		return "", a.countIf(f.sentinel == ErrTooManySessions, f)
+		return "", a.countIf(f.is(ErrTooManySessions), f)
 	}
 	if p.isWall() {
 		a.browser = true
@@ -47,7 +47,7 @@ func (a *attempt) signIn(ctx context.Context) (string, *failure) {
 			return "", f
 		}
 		if f := p.common(); f != nil {
-			return "", a.countIf(f.sentinel == ErrTooManySessions, f)
+			return "", a.countIf(f.is(ErrTooManySessions), f)
 		}
 	}
 	return a.judgeLogin(ctx, p)
@@ -136,7 +136,10 @@ func (a *attempt) cookie(name string) string {
 // exchange gives the session to Entrez's /tokens (way A).
 func (a *attempt) exchange(ctx context.Context, session string) (token.Token, *failure) {
 	if a.cookie("_enlighten_4_session") == "" {
-		a.http.Jar.SetCookies(a.enlighten, []*http.Cookie{{Name: "_enlighten_4_session", Value: session, Path: "/"}})
+		a.http.Jar.SetCookies(a.enlighten, []*http.Cookie{{ //nolint:gosec // Secure wherever the service is
+			Name: "_enlighten_4_session", Value: session, Path: "/",
+			HttpOnly: true, Secure: a.enlighten.Scheme == "https", SameSite: http.SameSiteLaxMode,
+		}})
 	}
 	body, err := json.Marshal(map[string]string{"session_id": session, "serial_num": a.serial, "username": a.login.Email})
 	if err != nil {

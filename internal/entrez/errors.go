@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"envoyd/internal/fault"
 )
@@ -45,14 +46,14 @@ func fail(sentinel error, format string, args ...any) *failure {
 	return &failure{sentinel: sentinel, detail: fmt.Sprintf(format, args...)}
 }
 
+func (f *failure) is(sentinel error) bool { return errors.Is(f.sentinel, sentinel) }
+
 // concernsAccount reports whether another way in would only do harm.
-func (f *failure) concernsAccount() bool {
-	for _, s := range []error{ErrBadCredentials, ErrMFARequired, ErrBadCode, ErrBlocked, ErrTooManySessions, ErrThrottled} {
-		if f.sentinel == s {
-			return true
-		}
-	}
-	return false
+func (f *failure) concernsAccount() bool { return verdicts[f.sentinel].account }
+
+// outweighs reports whether f says more than the failure of another way in.
+func (f *failure) outweighs(other *failure) bool {
+	return verdicts[f.sentinel].weight > verdicts[other.sentinel].weight
 }
 
 // answered is an error that knows how many definite answers the login page
@@ -70,11 +71,10 @@ func (a *answered) LoginAnswers() int { return a.count }
 // report makes of a failure what callers and people need.
 func (a *attempt) report(op string, f *failure) error {
 	e := &fault.Error{Op: op, After: f.after, Mend: f.mend}
-	kind, after, mend := f.judge()
-	e.Kind = kind
-	e.After = max(e.After, after)
+	v := verdicts[f.sentinel]
+	e.Kind, e.After = v.kind, max(e.After, v.after)
 	if e.Mend == "" {
-		e.Mend = mend
+		e.Mend = v.mend
 	}
 	cause := fmt.Errorf("%s: %w", f.detail, f.sentinel)
 	if f.concernsAccount() {
@@ -84,55 +84,49 @@ func (a *attempt) report(op string, f *failure) error {
 	return e
 }
 
-// judge is the table of what to do about each failure.
-func (f *failure) judge() (kind fault.Kind, after time.Duration, mend string) {
-	switch f.sentinel {
-	case ErrBadCredentials:
-		return fault.Auth, 0, "Correct account.username and account.password_file (try them at https://enlighten.enphaseenergy.com), then reload envoyd. Until then it does not try again, so that the account is not locked."
-	case ErrMFARequired:
-		return fault.Auth, 0, "Run envoyd token login, which asks for the code and keeps only the token; once a year is enough. Or paste a token with envoyd token set."
-	case ErrBadCode:
-		return fault.Auth, 0, "Run envoyd token login again and type the newest code from the e-mail."
-	case ErrBlocked:
-		return fault.Auth, longPause, "Wait a day, log in at https://enlighten.enphaseenergy.com to unblock the account, then run envoyd token login."
-	case ErrTooManySessions:
-		return fault.Transient, longPause, "Log out of Enphase's app and web site elsewhere; envoyd tries again in a day."
-	case ErrGatewayNotPermitted:
-		return fault.Config, longPause, "Check gateways[].serial and that this account owns the gateway; only Enphase support or the installer can change who owns it."
-	case ErrThrottled:
-		return fault.Transient, throttlePause, "Nothing need be done; envoyd tries again later."
-	case ErrLayoutChanged:
-		return fault.Transient, longPause, "Enphase has changed its pages. Paste a token from https://entrez.enphaseenergy.com with envoyd token set, and look for a newer envoyd."
-	default:
-		return fault.Transient, 0, "Nothing need be done; envoyd tries again and uses the present token as long as it lives."
-	}
+// verdict is what a failure means.
+type verdict struct {
+	account bool // concerns the account itself: another way in would only do harm
+	weight  int  // how much it says, beside the failure of another way in
+	kind    fault.Kind
+	after   time.Duration
+	mend    string
 }
 
-// weight orders failures of different ways in by how much they say.
-func (f *failure) weight() int {
-	switch {
-	case f.concernsAccount():
-		return 3
-	case f.sentinel == ErrGatewayNotPermitted:
-		return 2
-	case f.sentinel == ErrLayoutChanged:
-		return 1
-	default:
-		return 0
-	}
+var verdicts = map[error]verdict{
+	ErrBadCredentials: {account: true, weight: 3, kind: fault.Auth,
+		mend: "Correct account.username and account.password_file (try them at https://enlighten.enphaseenergy.com), then reload envoyd. Until then it does not try again, so that the account is not locked."},
+	ErrMFARequired: {account: true, weight: 3, kind: fault.Auth,
+		mend: "Run envoyd token login, which asks for the code and keeps only the token; once a year is enough. Or paste a token with envoyd token set."},
+	ErrBadCode: {account: true, weight: 3, kind: fault.Auth,
+		mend: "Run envoyd token login again and type the newest code from the e-mail."},
+	ErrBlocked: {account: true, weight: 3, kind: fault.Auth, after: longPause,
+		mend: "Wait a day, log in at https://enlighten.enphaseenergy.com to unblock the account, then run envoyd token login."},
+	ErrTooManySessions: {account: true, weight: 3, kind: fault.Transient, after: longPause,
+		mend: "Log out of Enphase's app and web site elsewhere; envoyd tries again in a day."},
+	ErrThrottled: {account: true, weight: 3, kind: fault.Transient, after: throttlePause,
+		mend: "Nothing need be done; envoyd tries again later."},
+	ErrGatewayNotPermitted: {weight: 2, kind: fault.Config, after: longPause,
+		mend: "Check gateways[].serial and that this account owns the gateway; only Enphase support or the installer can change who owns it."},
+	ErrLayoutChanged: {weight: 1, kind: fault.Transient, after: longPause,
+		mend: "Enphase has changed its pages. Paste a token from https://entrez.enphaseenergy.com with envoyd token set, and look for a newer envoyd."},
+	ErrUpstream: {kind: fault.Transient,
+		mend: "Nothing need be done; envoyd tries again and uses the present token as long as it lives."},
 }
 
 // Mask makes an e-mail address fit for a log: "jane@example.org" becomes
 // "j…@…".
 func Mask(email string) string {
 	name, _, at := strings.Cut(strings.TrimSpace(email), "@")
-	for _, first := range name {
-		if at {
-			return string(first) + "…@…"
-		}
-		return string(first) + "…"
+	first, size := utf8.DecodeRuneInString(name)
+	masked := "…"
+	if size > 0 {
+		masked = string(first) + masked
 	}
-	return "…"
+	if size > 0 && at {
+		masked += "@…"
+	}
+	return masked
 }
 
 // offline says in our own words why no answer came. The words of net/http can

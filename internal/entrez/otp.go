@@ -34,7 +34,7 @@ func (a *attempt) oneTimeCode(ctx context.Context) (string, *failure) {
 		if f == nil {
 			return session, nil
 		}
-		if f.sentinel != ErrBadCode {
+		if !f.is(ErrBadCode) {
 			return "", f
 		}
 		last = f

@@ -71,7 +71,7 @@ func (a *attempt) webLogin(ctx context.Context) (*goquery.Document, *failure) {
 		return nil, f
 	}
 	if f := p.common(); f != nil {
-		return nil, a.countIf(f.sentinel == ErrTooManySessions, f)
+		return nil, a.countIf(f.is(ErrTooManySessions), f)
 	}
 	return a.judgeWebLogin(p)
 }
