@@ -72,11 +72,11 @@ func New(t testing.TB) *Pair {
 func newSpace(t testing.TB, ip string, n int32, side string) *Space {
 	t.Helper()
 	s := &Space{Name: fmt.Sprintf("envoyd-%d-%d-%s", os.Getpid(), n, side), t: t, ip: ip}
-	if out, err := exec.Command(ip, "netns", "add", s.Name).CombinedOutput(); err != nil {
+	if out, err := command(ip, "netns", "add", s.Name).CombinedOutput(); err != nil {
 		parts.Missing(t, fmt.Sprintf("no network namespace to be had: %v: %s", err, out))
 	}
 	t.Cleanup(func() {
-		if out, err := exec.Command(ip, "netns", "del", s.Name).CombinedOutput(); err != nil {
+		if out, err := command(ip, "netns", "del", s.Name).CombinedOutput(); err != nil {
 			t.Errorf("removing namespace %s: %v: %s", s.Name, err, out)
 		}
 	})
@@ -125,7 +125,7 @@ func (s *Space) WithoutIPv6() {
 
 // Command is a command that will run in the namespace, not yet started.
 func (s *Space) Command(name string, args ...string) *exec.Cmd {
-	return exec.Command(s.ip, append([]string{"netns", "exec", s.Name, name}, args...)...)
+	return command(s.ip, append([]string{"netns", "exec", s.Name, name}, args...)...)
 }
 
 // Run runs a command in the namespace to its end and returns what it wrote;
@@ -227,9 +227,13 @@ func selfArgs(test string) []string {
 	return []string{"-test.run", strings.Join(levels, "/"), "-test.v", "-test.count=1", "-test.timeout=2m"}
 }
 
+func command(name string, args ...string) *exec.Cmd {
+	return exec.Command(name, args...) //nolint:gosec,noctx // what a test wants run, ended by it
+}
+
 func run(t testing.TB, name string, args ...string) {
 	t.Helper()
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+	if out, err := command(name, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, out)
 	}
 }
