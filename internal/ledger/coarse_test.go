@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"envoyd/internal/ledger"
 	"envoyd/internal/reading"
 )
 
@@ -23,11 +24,17 @@ func TestCoarseCounter(t *testing.T) {
 		for range 60 {
 			h.reads(time.Minute, 12e6)
 		}
+		h.reads(0, 13e6)
+		h.restart()
 		out := h.reads(time.Minute, 13e6)
 		h.produced(out, 12e6+3050)
 		h.today(out, 3050)
+		h.restart()
 		out = h.reads(time.Minute, 13e6)
 		h.produced(out, 12e6+3100)
+		if err := h.l.Damaged(); err != nil {
+			t.Fatal(err)
+		}
 		if !slices.Contains(out.Estimated, "energy.production_wh") {
 			t.Fatalf("estimated %v", out.Estimated)
 		}
@@ -50,6 +57,16 @@ func TestCoarseCounter(t *testing.T) {
 		out := h.reads(time.Minute, 14e6)
 		h.produced(out, 13e6)
 		out = h.readsAt(h.in.Time.Add(24*time.Hour), 14e6)
+		h.today(out, 0)
+	})
+	t.Run("does not count as today's what nobody saw", func(t *testing.T) {
+		h := start(t, reading.Of(0))
+		h.readsAt(h.local(22, 0, 0), 12e6)
+		var out ledger.Outcome
+		for _, wh := range []float64{13e6, 13e6, 14e6, 14e6} {
+			out = h.reads(time.Hour, wh)
+		}
+		h.produced(out, 13e6)
 		h.today(out, 0)
 	})
 	t.Run("steps where there is no power to go by", func(t *testing.T) {

@@ -24,12 +24,8 @@ func (d day) hold(moment time.Time, zone *time.Location) day {
 func startOfDay(t time.Time) time.Time {
 	y, m, d := t.Date()
 	start := time.Date(y, m, d, 0, 0, 0, 0, t.Location())
-	if start.Day() != d { // it does not exist, and this is before the leap
+	if start.Day() != d { // no midnight, and this is before the leap
 		_, leap := start.ZoneBounds()
-		return leap
-	}
-	if start.Hour() != 0 || start.Minute() != 0 { // and this is after it
-		leap, _ := start.ZoneBounds()
 		return leap
 	}
 	if first := start.Add(-time.Hour); first.Day() == d {

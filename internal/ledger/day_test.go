@@ -129,6 +129,9 @@ func TestDaysOfOtherLength(t *testing.T) {
 		{"America/Sao_Paulo", "2018-11-04", 23}, // clocks went from 00:00 to 01:00
 		{"America/Sao_Paulo", "2018-02-17", 25}, // from 24:00 back to 23:00
 		{"America/Havana", "2025-11-02", 25},    // from 01:00 back to 00:00
+		{"Atlantic/Azores", "2026-10-25", 25},
+		{"Asia/Amman", "2021-10-29", 25},
+		{"Asia/Amman", "2021-03-26", 23}, // from 24:00 to 01:00
 		{"Asia/Beirut", "2025-03-30", 23},
 		{"Asia/Kathmandu", "2026-06-21", 24},
 	} {

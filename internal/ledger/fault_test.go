@@ -69,6 +69,15 @@ func TestZeros(t *testing.T) {
 		}
 		h.produced(h.reads(time.Second, 5900), 5900)
 	})
+	t.Run("are not taken for a wrap", func(t *testing.T) {
+		h := newHome(t)
+		h.production("sum", 6500)
+		h.in.Counters[0].WrapWh = wrapWh
+		h.reads(0, 2*wrapWh-3)
+		if out := h.reads(time.Minute, 0); !out.Hold {
+			t.Fatal("believed the zero")
+		}
+	})
 	t.Run("repeated in one answer stay held", func(t *testing.T) {
 		h := newHome(t)
 		h.production("ct", 6500)
@@ -245,6 +254,14 @@ func TestSpikesAndDips(t *testing.T) {
 			t.Fatalf("counted %d refused jumps, want 1", got)
 		}
 	})
+	t.Run("that looked plausible is not counted again", func(t *testing.T) {
+		h := newHome(t)
+		h.production("ct", 6500)
+		h.reads(0, 5000)
+		h.reads(time.Hour, 9000) // the hardware can, but it did not
+		h.produced(h.reads(time.Second, 6000), 9000)
+		h.produced(h.reads(time.Hour, 9500), 9500)
+	})
 	t.Run("by rounding are not counted twice", func(t *testing.T) {
 		h := newHome(t)
 		h.production("ct", 6500)
@@ -298,4 +315,26 @@ func TestConfirmedJumpIsABaseline(t *testing.T) {
 		out, _ := h.steadily(40, 9000063, 1)
 		h.produced(out, 9000102)
 	})
+}
+
+func TestRoundingIsNoLicence(t *testing.T) {
+	h := newHome(t)
+	h.production("ct", 3600) // 1 Wh a second
+	h.reads(0, 1000)
+	out, _ := h.steadily(1000, 1000, 4)
+	if got := out.Energy.ProductionWh.Or(0); got > 1000+1000+10 {
+		t.Fatalf("%v Wh after 1000 s, the hardware can do 2000", got)
+	}
+}
+
+func TestZeroOfAMeterWithoutTimeIsHeld(t *testing.T) {
+	h := newHome(t)
+	h.production("ct", 6500)
+	h.reads(0, 5000)
+	was := h.in.Time
+	h.in.Time = was.Add(time.Minute)
+	h.in.Counters[0] = reading.Counter{Name: "ct", MaxW: 6500, Time: was.Add(-time.Hour)}
+	if out := h.l.Apply(h.in); !out.Hold {
+		t.Fatal("published a zero with an old time")
+	}
 }

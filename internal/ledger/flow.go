@@ -181,10 +181,10 @@ func (f *flow) adopt(at int64) {
 
 // match gives the flow the terms of an account. Terms that stay keep what was
 // seen of them; a new one starts from its present state; when none stays, the
-// flow's source was switched and all start anew.
-func (f *flow) match(h *house, terms []reading.Term) {
+// flow's source was switched and all start anew: match reports that.
+func (f *flow) match(h *house, terms []reading.Term) (switched bool) {
 	if f.same(terms) {
-		return
+		return false
 	}
 	old, kept := f.Terms, false
 	f.Terms = make([]term, len(terms))
@@ -199,7 +199,10 @@ func (f *flow) match(h *house, terms []reading.Term) {
 		}
 		f.Terms[i] = n
 	}
-	f.Rebase = f.Born && !kept
+	if f.Born && !kept {
+		f.Rebase = true
+	}
+	return f.Rebase && len(old) > 0
 }
 
 func (f *flow) same(terms []reading.Term) bool {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"log/slog"
+	"math"
 
 	"envoyd/internal/reading"
 )
@@ -38,7 +39,7 @@ func (h *house) apply(in Input, l *Ledger) (out Outcome) {
 	if in.Serial != h.serial {
 		out.Event = h.newHardware(in, l.log)
 	}
-	h.match(in.Accounts)
+	h.match(in, &out, l.log)
 	h.takeAll(in, &out, l)
 	out.Hold = h.holds(in.Accounts)
 	if !out.Hold {
@@ -68,10 +69,13 @@ func (h *house) newHardware(in Input, log *slog.Logger) bool {
 }
 
 // match binds the accounts' terms to counters.
-func (h *house) match(accounts []reading.Account) {
-	for i := range accounts {
-		if f := h.flow(accounts[i].Flow); f != nil {
-			f.match(h, accounts[i].Terms)
+func (h *house) match(in Input, out *Outcome, log *slog.Logger) {
+	for i := range in.Accounts {
+		a := &in.Accounts[i]
+		if f := h.flow(a.Flow); f != nil && f.match(h, a.Terms) {
+			out.Event = true
+			log.Info("flow's source changed, it goes on from there",
+				slog.String("gateway", in.Gateway), slog.String("flow", string(a.Flow)), slog.Int("counters", len(a.Terms)))
 		}
 	}
 	if len(h.counters) > maxCounters {
@@ -133,7 +137,7 @@ func (h *house) takeAll(in Input, out *Outcome, l *Ledger) {
 			continue
 		}
 		c.tick, c.Seen = h.tick, h.at
-		s := h.sample(raw, in.Firmware)
+		s := h.sample(c, raw, in.Firmware)
 		c.maxW, c.stepWh = s.maxW, s.stepWh
 		c.verdict = c.take(s)
 		restarted = restarted || c.verdict.event == eventRestart
@@ -144,16 +148,23 @@ func (h *house) takeAll(in Input, out *Outcome, l *Ledger) {
 	}
 }
 
-func (h *house) sample(raw *reading.Counter, firmware string) sample {
-	s := sample{wh: raw.Wh, at: h.at, maxW: raw.MaxW, wrapWh: max(0, raw.WrapWh), stepWh: max(0, raw.StepWh),
-		balance: raw.Balance, firmware: firmware}
-	if at := raw.Time.UnixMilli(); at > earliest && at < h.at {
+func (h *house) sample(c *counter, raw *reading.Counter, firmware string) sample {
+	s := sample{wh: raw.Wh, at: h.at, maxW: positive(raw.MaxW, unknownMaxW), wrapWh: positive(raw.WrapWh, 0),
+		stepWh: positive(raw.StepWh, 0), balance: raw.Balance, firmware: firmware}
+	at := raw.Time.UnixMilli()
+	// a meter that has just started may have no time either: its zero is judged
+	if zero := raw.Wh == 0 && at <= c.At; at > earliest && at < h.at && !zero {
 		s.at = at
 	}
-	if !(s.maxW > 0) {
-		s.maxW = unknownMaxW
-	}
 	return s
+}
+
+// positive returns n, or fallback where that says nothing.
+func positive(n, fallback float64) float64 {
+	if n > 0 && n < absurdWh {
+		return n
+	}
+	return fallback
 }
 
 // onlyZeros recognises a gateway that is new to us and has just started: its
@@ -242,7 +253,7 @@ func (h *house) settle(accounts []reading.Account, out *Outcome, in Input, l *Le
 			if f == nil || (len(a.Terms) == 0) != integrated {
 				continue
 			}
-			if w := a.PowerW.Or(0); w > unknownMaxW {
+			if w := a.PowerW.Or(0); math.Abs(w) > unknownMaxW {
 				h.note(in, string(a.Flow)+" power", verdict{reason: ReasonPower, value: w, limit: unknownMaxW}, out, l)
 				a.PowerW = reading.Value{}
 			}

@@ -59,6 +59,7 @@ type Ledger struct {
 	log     *slog.Logger
 	damaged error
 
+	saving  sync.Mutex // so that an older state never replaces a newer one
 	mu      sync.Mutex
 	houses  map[string]*house
 	refused refusals
@@ -146,7 +147,7 @@ func (l *Ledger) Resume(gateway string, last reading.Energy, at time.Time) {
 	defer l.mu.Unlock()
 	h := l.house(gateway)
 	for i, f := range reading.Flows() {
-		if wh, ok := last.At(f).Get(); ok && sane(wh) && at.UnixMilli() > earliest {
+		if wh, ok := last.At(f).Get(); ok && sane(wh) && at.UnixMilli() > earliest && at.UnixMilli() < latest {
 			h.flows[i].resume(wh, at.UnixMilli())
 		}
 	}
@@ -161,7 +162,7 @@ func (l *Ledger) Recall(gateway string, past reading.Energy, at time.Time) {
 	defer l.mu.Unlock()
 	h := l.house(gateway)
 	for i, f := range reading.Flows() {
-		if wh, ok := past.At(f).Get(); ok && sane(wh) {
+		if wh, ok := past.At(f).Get(); ok && sane(wh) && at.UnixMilli() > earliest && at.UnixMilli() < latest {
 			h.flows[i].recall(wh, at.UnixMilli())
 		}
 	}
@@ -172,6 +173,8 @@ func (l *Ledger) Save() error {
 	if l.path == "" {
 		return nil
 	}
+	l.saving.Lock()
+	defer l.saving.Unlock()
 	l.mu.Lock()
 	data, err := encode(l.houses)
 	l.mu.Unlock()

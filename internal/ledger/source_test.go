@@ -118,6 +118,12 @@ func TestConsumption(t *testing.T) {
 		h.near("consumption", h.reads(time.Minute, 9100, 10, 4000, 999999, 1000, 1200).Energy.ConsumptionWh, 9790)
 		h.near("consumption", h.reads(time.Minute, 9200, 10, 4000, 3200, 1000, 1200).Energy.ConsumptionWh, 9790)
 	})
+	t.Run("counts what it waited for although its terms change", func(t *testing.T) {
+		h := start(t)
+		h.near("consumption", h.reads(time.Minute, 9100, 10, 4000, 999999, 1000, 1200).Energy.ConsumptionWh, 9790)
+		h.in.Accounts[1].Terms = h.in.Accounts[1].Terms[:4]
+		h.near("consumption", h.reads(time.Minute, 9200, 10, 4000, 3050, 1000, 1200).Energy.ConsumptionWh, 9940)
+	})
 	t.Run("waits for the term that is missing", func(t *testing.T) {
 		h := start(t)
 		all := h.in.Counters
@@ -206,4 +212,16 @@ func TestIntegratedFlow(t *testing.T) {
 			t.Fatalf("estimated %v, want consumption too", got)
 		}
 	})
+}
+
+func TestBalanceCounterGoesBothWays(t *testing.T) {
+	h := newHome(t)
+	h.production("net", 1e5)
+	h.in.Counters[0].Balance = true
+	h.produced(h.reads(0, 5000), 5000)
+	h.produced(h.reads(time.Hour, 1000), 5000)
+	h.produced(h.reads(time.Hour, 4000), 5000)
+	h.produced(h.reads(time.Hour, 6000), 6000)
+	h.produced(h.reads(time.Second, -90000), 6000) // further than 100 kW
+	h.produced(h.reads(time.Second, 6001), 6001)
 }

@@ -110,12 +110,12 @@ func (c *counter) valid() bool {
 }
 
 func (t *trial) valid() bool {
-	return moment(t.At) && moment(t.Since) && moment(t.Rising) && sane(t.First) && sane(t.Wh) && sane(t.Limit) &&
+	return moment(t.At) && moment(t.Since) && moment(t.Rising) && sane(t.First) && sane(t.Wh) &&
 		t.Count > 0 && t.Rises >= 0
 }
 
 func (f *flow) valid() bool {
-	if !moment(f.At) || !moment(f.Power.At) || !sane(f.Published) || f.Published < 0 || f.Published < f.Balance ||
+	if !moment(f.At) || !moment(f.Power.At) || !sane(f.Published) || f.Published < 0 ||
 		!sane(f.Balance) || !sane(f.Integral) || f.Integral < 0 || !sane(f.Power.W) || len(f.Marks) > maxMarks {
 		return false
 	}
