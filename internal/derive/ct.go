@@ -10,18 +10,17 @@ import (
 
 // ctValues is what one CT says at this moment, whichever endpoint it was read from.
 type ctValues struct {
-	at         time.Time
-	powerW     reading.Value
-	delivered  reading.Value // Wh, lifetime
-	received   reading.Value // Wh, lifetime; unknown but from the readings
-	apparent   reading.Value
-	reactive   reading.Value
-	current    reading.Value
-	frequency  reading.Value
-	voltage    reading.Value // mean of the phases that carry voltage
-	reversed   bool          // a total-consumption CT mounted the other way round
-	phases     []ctValues
-	phaseCount int
+	at        time.Time
+	powerW    reading.Value
+	delivered reading.Value // Wh, lifetime
+	received  reading.Value // Wh, lifetime; unknown but from the readings
+	apparent  reading.Value
+	reactive  reading.Value
+	current   reading.Value
+	frequency reading.Value
+	voltage   reading.Value // mean of the phases that carry voltage
+	reversed  bool          // a total-consumption CT mounted the other way round
+	phases    []ctValues
 }
 
 // ctReaders reads one CT of the plan from each origin.
@@ -47,7 +46,9 @@ func (v *view) readCTs() map[string]ctValues {
 		if c.kind == answer.KindTotal {
 			values.reversed = values.countsBackwards()
 		}
-		values.phaseCount = c.phases
+		if v.f.from == fromReadings {
+			v.checkApparent(c.kind, &values)
+		}
 		cts[c.kind] = values
 	}
 	return cts

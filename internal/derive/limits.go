@@ -13,6 +13,8 @@ const (
 	leastInverterW = 250.0 // a new inverter has not shown yet what it can
 	spikeFactor    = 3.0   // instant power over the highest 15-minute means
 	leastSpikeW    = 20e3  // below this no power is called impossible
+	apparentFactor = 1.5   // active over apparent power; the aggregate's parts are not of one instant
+	apparentSlackW = 500.0
 )
 
 // limits is what the installed hardware can do, in W; 0 where unknown.
@@ -56,6 +58,21 @@ func hasOtherPV(s *Snapshot, cts map[string]ctValues) bool {
 		sum += wh.Or(0)
 	}
 	return sum > 0 && cts[answer.KindProduction].delivered.Or(0) > 1.25*sum
+}
+
+// withinApparent refuses an active power far above the apparent power of the
+// same sample, which no physics allows. production.json and the reports give
+// apparent power as a signed sum, so only the readings are held to it; and not
+// the storage CT where its values are known to be copies.
+func (v *view) withinApparent(kind string, c ctValues) reading.Value {
+	p, known := c.powerW.Get()
+	s := math.Abs(c.apparent.Or(0))
+	if !known || s == 0 || math.Abs(p) <= apparentFactor*s+apparentSlackW ||
+		kind == answer.KindStorage && v.f.quirk(quirkStoragePhases) {
+		return c.powerW
+	}
+	v.refuse(kind+" power_w", "active power beyond the apparent power", p)
+	return reading.Value{}
 }
 
 // plausible refuses a power that the hardware cannot have.

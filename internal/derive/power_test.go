@@ -2,6 +2,7 @@ package derive_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,17 @@ func TestImpossiblePowerIsRefused(t *testing.T) {
 	}).read(t, identity("D8.2.4345"))
 	wantPower(t, r.Reading.Power, nil)
 	if len(r.Refused) != 2 {
+		t.Errorf("refused %+v", r.Refused)
+	}
+}
+
+func TestPowerBeyondItsApparentPowerIsRefused(t *testing.T) {
+	spike := strings.Replace(values(eidConsumption, 30000, 2e6, 3e6), `"apparentPower":30000`, `"apparentPower":900`, 1)
+	_, r := metered.with(answers{
+		"/ivp/meters/readings": list(values(eidProduction, 3000, 5e6, 100), spike),
+	}).read(t, identity("D8.2.4345"))
+	wantPower(t, r.Reading.Power, map[string]float64{"production_w": 3000})
+	if len(r.Refused) != 1 || r.Refused[0].Value != 30000 {
 		t.Errorf("refused %+v", r.Refused)
 	}
 }
