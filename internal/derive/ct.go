@@ -20,6 +20,7 @@ type ctValues struct {
 	frequency reading.Value
 	voltage   reading.Value // mean of the phases that carry voltage
 	reversed  bool          // a total-consumption CT mounted the other way round
+	bad       bool          // the sample contradicts itself; only the ledger may look at its counters
 	phases    []ctValues
 }
 

@@ -60,19 +60,19 @@ func hasOtherPV(s *Snapshot, cts map[string]ctValues) bool {
 	return sum > 0 && cts[answer.KindProduction].delivered.Or(0) > 1.25*sum
 }
 
-// withinApparent refuses an active power far above the apparent power of the
-// same sample, which no physics allows. production.json and the reports give
+// checkApparent refuses a sample whose active power is far above its apparent
+// power, which no physics allows. production.json and the reports give
 // apparent power as a signed sum, so only the readings are held to it; and not
 // the storage CT where its values are known to be copies.
-func (v *view) withinApparent(kind string, c ctValues) reading.Value {
+func (v *view) checkApparent(kind string, c *ctValues) {
 	p, known := c.powerW.Get()
 	s := math.Abs(c.apparent.Or(0))
 	if !known || s == 0 || math.Abs(p) <= apparentFactor*s+apparentSlackW ||
 		kind == answer.KindStorage && v.f.quirk(quirkStoragePhases) {
-		return c.powerW
+		return
 	}
 	v.refuse(kind+" power_w", "active power beyond the apparent power", p)
-	return reading.Value{}
+	c.powerW, c.bad = reading.Value{}, true
 }
 
 // plausible refuses a power that the hardware cannot have.

@@ -11,7 +11,7 @@ func (v *view) meters() []reading.Meter {
 	var all []reading.Meter
 	for _, c := range v.f.cts {
 		values, ok := v.cts[c.kind]
-		if !ok {
+		if !ok || values.bad {
 			continue
 		}
 		status, flags := v.meterState(c)

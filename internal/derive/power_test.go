@@ -82,6 +82,9 @@ func TestPowerBeyondItsApparentPowerIsRefused(t *testing.T) {
 	if len(r.Refused) != 1 || r.Refused[0].Value != 30000 {
 		t.Errorf("refused %+v", r.Refused)
 	}
+	if len(r.Reading.Meters) != 1 || len(r.Counters) != 4 {
+		t.Errorf("meters %+v, counters %+v: want the sample hidden, its counters judged by the ledger", r.Reading.Meters, r.Counters)
+	}
 }
 
 func TestBatteryOlderThanAMinuteIsUnknown(t *testing.T) {
