@@ -1,7 +1,9 @@
 package influx_test
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,5 +107,17 @@ func TestTheLibraryIsSilent(t *testing.T) {
 	newSink(t, influx.Config{URL: "http://127.0.0.1:1"})
 	if clientlog.Log != nil {
 		t.Error("the client library still logs")
+	}
+}
+
+func TestALoginInTheClearIsWarnedAboutOnce(t *testing.T) {
+	for address, want := range map[string]int{
+		"http://nas:8086": 1, "http://127.0.0.1:8086": 0, "http://[::1]:8086": 0, "http://localhost": 0, "https://nas:8086": 0,
+	} {
+		var out bytes.Buffer
+		newSink(t, influx.Config{URL: address, Token: secret.New("hidden"), Log: slog.New(slog.NewTextHandler(&out, nil))})
+		if n := strings.Count(out.String(), "\n"); n != want || strings.Contains(out.String(), "hidden") {
+			t.Errorf("%s: %q", address, out.String())
+		}
 	}
 }

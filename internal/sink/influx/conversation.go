@@ -90,6 +90,12 @@ func proxy(base *url.URL) func(*http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment
 }
 
+// loopback reports whether a host is this machine.
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
 // athome reports whether a host is on the home network by its looks.
 func athome(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {

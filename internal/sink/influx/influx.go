@@ -91,6 +91,9 @@ func New(cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
+	if base.Scheme == "http" && authorization(cfg) != "" && !loopback(base.Hostname()) {
+		cfg.Log.Warn("the login for the database travels unencrypted", "url", base.String(), "mend", "Use https:// in influx.url.")
+	}
 	silence()
 	options := influxdb2.DefaultOptions().SetPrecision(time.Millisecond).SetApplicationName("envoyd")
 	options.HTTPOptions().SetHTTPDoer(newConversation(client, cfg))
@@ -135,6 +138,7 @@ func (s *Sink) store(ctx context.Context, job *job) error {
 	if !s.isolable(err) {
 		return err
 	}
+	s.log.Debug("looking for the points that the database refuses", "points", len(points), "why", err)
 	return s.isolate(ctx, job, points, err)
 }
 
