@@ -172,7 +172,7 @@ func (c *Client) Fetch(ctx context.Context, login Login, serial string) (token.T
 		return token.Token{}, a.report("fetching a token for gateway "+serial, f)
 	}
 	t.ObtainedAt = time.Now().UTC().Truncate(time.Second)
-	c.log.Info("token obtained", "gateway", serial, "role", t.Role, "expires", t.ExpiresAt, "method", t.Method)
+	c.log.Debug("token obtained", "gateway", serial, "role", t.Role, "expires", t.ExpiresAt, "method", t.Method)
 	return t, nil
 }
 

@@ -61,9 +61,29 @@ func (k *Keeper) keep(t Token) error {
 	k.mu.Unlock()
 	k.cfg.Log.Info("new token", "gateway", k.cfg.Serial, "role", t.Role, "expires", t.ExpiresAt, "method", t.Method)
 	if err := k.cfg.Files.Save(t); err != nil {
+		k.mu.Lock()
+		k.unsaved = t
+		k.mu.Unlock()
 		k.setProblem(err)
 		return err
 	}
+	return nil
+}
+
+// saveAgain writes the token that could not be written when it was accepted.
+func (k *Keeper) saveAgain() error {
+	k.mu.Lock()
+	t := k.unsaved
+	k.mu.Unlock()
+	if t.Text.IsZero() {
+		return nil
+	}
+	if err := k.cfg.Files.Save(t); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.unsaved, k.problem = Token{}, nil
 	return nil
 }
 

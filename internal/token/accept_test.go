@@ -3,6 +3,8 @@ package token_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"envoyd/internal/fault"
+	"envoyd/internal/status"
 	"envoyd/internal/token"
 )
 
@@ -160,6 +163,57 @@ func TestRunWithoutInternetKeepsALivingToken(t *testing.T) {
 		k := runFor(t, with(dir, func(cfg *token.KeeperConfig) { cfg.Fetcher = fails(errDown) }), 10*day-time.Minute)
 		if !same(k.Current(), old) {
 			t.Error("the old token was given up before its end")
+		}
+	})
+}
+
+func TestFailedWishOfAPersonIsNoLastingProblem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, heard := t.TempDir(), &said{}
+		save(t, dir, issue("owner", year))
+		k := keeper(t, with(dir, func(c *token.KeeperConfig) { c.Fetcher, c.Report = fails(errDown), heard.report }))
+		if err := k.Renew(t.Context()); !errors.Is(err, errDown) {
+			t.Fatalf("error %v", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		k.Run(ctx)
+		if state, message, _ := heard.get(); state != status.Green {
+			t.Errorf("%s with a year left: %q", state, message)
+		}
+	})
+}
+
+func TestTokenThatCouldNotBeWrittenIsUsedAndWrittenLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, heard := t.TempDir(), &said{}
+		obstacle := filepath.Join(dir, "tokens")
+		if err := os.WriteFile(obstacle, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := gives("owner", year)
+		k, err := token.NewKeeper(with(dir, func(cfg *token.KeeperConfig) { cfg.Fetcher, cfg.Report = c, heard.report }))
+		if err == nil {
+			t.Fatal("a folder that is a file was read")
+		}
+		if err := os.Remove(obstacle); err != nil {
+			t.Fatal(err)
+		}
+		k = keeper(t, with(dir, func(cfg *token.KeeperConfig) { cfg.Fetcher, cfg.Report = c, heard.report }))
+		if err := os.WriteFile(obstacle, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Hour, func() { _ = os.Remove(obstacle) })
+		time.AfterFunc(time.Minute, func() {
+			if state, _, _ := heard.get(); state != status.Yellow || k.Current().Text.IsZero() {
+				t.Errorf("state %s while it is not written", state)
+			}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+		defer cancel()
+		k.Run(ctx)
+		if state, message, _ := heard.get(); state != status.Green || len(stored(t, dir)) != 1 || c.count() != 1 {
+			t.Errorf("%s %q, %d stored, %d logins", state, message, len(stored(t, dir)), c.count())
 		}
 	})
 }

@@ -63,6 +63,7 @@ type Keeper struct {
 	stored     []Token         // the last accepted first
 	refused    map[string]bool // token texts the gateway has refused since they were accepted
 	pending    Token           // fetched, not yet seen by the gateway
+	unsaved    Token           // in use, but could not be written
 	attempt    time.Time       // when the last login began: its entry in the record
 	problem    *problem        // why the last try for a successor failed
 	verifyWait time.Duration   // pause before the pending token is shown to the gateway again
@@ -186,6 +187,21 @@ func (k *Keeper) Refused() {
 	}
 }
 
+// Accepted says that the gateway has taken the token that Current returned,
+// which it may have refused before: its clock can be wrong for a while after a
+// power cut.
+func (k *Keeper) Accepted() {
+	k.mu.Lock()
+	text := k.current(time.Now()).Text.Reveal()
+	news := k.refused[text]
+	delete(k.refused, text)
+	k.mu.Unlock()
+	if news {
+		k.cfg.Log.Info("gateway takes its token again", "gateway", k.cfg.Serial)
+		k.nudge()
+	}
+}
+
 func (k *Keeper) nudge() {
 	select {
 	case k.wake <- struct{}{}:
@@ -210,6 +226,9 @@ func (k *Keeper) due(now time.Time) (at time.Time, ok bool, err error) {
 	}
 	at = r.notBefore(k.cfg.Serial, now)
 	if best := k.longest(now); !best.Text.IsZero() {
+		if now.Before(best.RenewAt()) && k.pending.Text.IsZero() && k.unsaved.Text.IsZero() {
+			k.problem = nil // of a try that was not needed
+		}
 		return later(at, best.RenewAt().Add(spread(best))), true, nil
 	}
 	if len(k.usable(now)) > 0 { // refused, every one of them

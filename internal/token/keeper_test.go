@@ -300,3 +300,21 @@ func TestHealthWhenTheGatewayRefuses(t *testing.T) {
 		t.Errorf("%s: %q, %q", state, message, mend)
 	}
 }
+
+func TestGatewayThatTakesItsTokenAgainIsForgiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, heard := t.TempDir(), &said{}
+		save(t, dir, issue("owner", year))
+		k := keeper(t, with(dir, func(c *token.KeeperConfig) { c.Report, c.Account = heard.report, token.Account{} }))
+		k.Refused()
+		k.Report()
+		if state, _, _ := heard.get(); state != status.Red {
+			t.Fatalf("state %s after a refusal", state)
+		}
+		k.Accepted()
+		k.Report()
+		if state, message, _ := heard.get(); state != status.Green {
+			t.Errorf("state %s, %q", state, message)
+		}
+	})
+}

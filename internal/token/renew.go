@@ -56,6 +56,9 @@ func (k *Keeper) Run(ctx context.Context) {
 // step does what is due and returns how long nothing will be.
 func (k *Keeper) step(ctx context.Context) time.Duration {
 	defer k.Report()
+	if err := k.saveAgain(); err != nil {
+		k.setProblem(err)
+	}
 	if wait, waiting := k.showPending(ctx); waiting {
 		return wait
 	}
@@ -123,7 +126,9 @@ func (k *Keeper) login(ctx context.Context, asked bool) error {
 		return ctx.Err()
 	}
 	if err := k.begin(asked); err != nil {
-		k.setProblem(err)
+		if !errors.Is(err, errNotYet) {
+			k.setProblem(err)
+		}
 		return err
 	}
 	t, err := k.cfg.Fetcher.Fetch(ctx, k.cfg.Serial)
@@ -220,7 +225,8 @@ func (k *Keeper) check(t Token) error {
 	k.mu.Unlock()
 	if !t.ExpiresAt.After(best.ExpiresAt) {
 		return &fault.Error{Kind: fault.Config, Op: op,
-			Err: errors.New("enphase gave a token that ends before the present one")}
+			Err:  errors.New("enphase gave a token that ends before the present one"),
+			Mend: "Nothing need be done: the present token stays."}
 	}
 	return nil
 }
