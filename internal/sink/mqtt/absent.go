@@ -86,7 +86,7 @@ func (p *Publisher) retirement(topic string) message {
 // once a day is enough.
 func (f *feed) retireExpired(now time.Time) {
 	today := day(now)
-	if f.expired == today || !f.fresh(now) || now.Sub(f.p.since) < watchedFor {
+	if f.expired == today || !f.fresh(now) || f.latest.Source != reading.Local || now.Sub(f.p.since) < watchedFor {
 		return
 	}
 	f.expired = today

@@ -43,7 +43,7 @@ func (p *Publisher) Check(ctx context.Context) error {
 	if err := wait(ctx, l.client.Publish(topic, 1, false, id), p.limits.connect); err != nil {
 		return p.noPermission(ctx, err)
 	}
-	timer := time.NewTimer(echoWait)
+	timer := time.NewTimer(p.limits.echo)
 	defer timer.Stop()
 	select {
 	case <-back:

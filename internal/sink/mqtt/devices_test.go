@@ -199,7 +199,7 @@ func TestWhatNobodyKnewForAMonthIsRemoved(t *testing.T) {
 		r.after(time.Minute)
 		for range 33 * 24 * 2 {
 			v := large(time.Now())
-			v.GridState = ""
+			v.GridState, v.Power = "", reading.Power{} // nothing to repeat every ten seconds
 			v.Meters[2].VoltageV = reading.Value{}
 			r.publish(v)
 			r.after(30 * time.Minute)
@@ -250,11 +250,32 @@ func TestWhatWasAnnouncedIsRemembered(t *testing.T) {
 			t.Errorf("the key that is unknown now is not null: %v", state)
 		}
 	})
-	other := func(c *Config) {
-		c.StateDir, c.Topic, c.HA.Prefix = dir, "solar", ""
+	bubble(t, inDir, func(t *testing.T, r *rig) { // months later, and nothing is known yet
+		r.after(100 * 24 * time.Hour)
+		r.p.since = time.Now()
+		r.start()
+		r.publish(small(time.Now(), 1))
+		r.after(time.Minute)
+		for _, s := range to(r.take(), home+"/config") {
+			if strings.Contains(string(s.payload), `{"p":"sensor"}`) {
+				t.Error("what was not yet known again is removed")
+			}
+		}
+	})
+	elsewhere := func(c *Config) {
+		inDir(c)
 		c.Gateways = func() []string { return []string{"999999999999"} }
 	}
-	bubble(t, other, func(t *testing.T, r *rig) { // another topic, no discovery, another gateway
+	bubble(t, elsewhere, func(t *testing.T, r *rig) { // the gateway is no longer configured
+		r.start()
+		if empty := emptied(r.take()); !slices.Contains(empty, "homeassistant/device/envoyd_"+home+"/config") || !slices.Contains(empty, "envoyd/"+home+"/state") {
+			t.Errorf("emptied only %v", empty)
+		}
+	})
+	other := func(c *Config) {
+		c.StateDir, c.Topic, c.HA.Prefix = dir, "solar", ""
+	}
+	bubble(t, other, func(t *testing.T, r *rig) { // another topic, no discovery
 		r.start()
 		empty := emptied(r.take())
 		for _, topic := range []string{"envoyd/status", "envoyd/" + home + "/power", "envoyd/" + home + "/meter/production", "homeassistant/device/envoyd_" + home + "/config", "homeassistant/device/envoyd_" + panel + "/config"} {

@@ -180,11 +180,13 @@ func TestDocumentsAreTheSameEachTime(t *testing.T) {
 }
 
 func TestUnchangedDocumentsAreNotSentAgain(t *testing.T) {
-	bubble(t, func(c *Config) { c.Facts = largeFacts }, func(t *testing.T, r *rig) {
+	facts := GatewayFacts{}
+	bubble(t, func(c *Config) { c.Facts = func(string) GatewayFacts { return facts } }, func(t *testing.T, r *rig) {
 		r.start()
 		r.publish(large(time.Now()))
 		r.after(time.Minute)
 		r.take()
+		facts.Address = "192.168.1.20" // without a scheme it is no link
 		r.publish(large(time.Now()))
 		r.after(time.Minute)
 		if docs := to(r.take(), "/config"); len(docs) > 0 {

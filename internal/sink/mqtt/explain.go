@@ -127,7 +127,7 @@ func notABroker(p *Publisher, err error) (verdict, bool) {
 		if p.target.tls == nil {
 			return verdict{fault.Transient, "It hung up without an answer: it may be no broker, or its TLS port (then use mqtts://)."}, true
 		}
-		return verdict{fault.Transient, "It hung up without an answer: it may be no broker, or want a client certificate (mqtt.cert_file)."}, true
+		return verdict{fault.Transient, "It hung up without an answer: it may be the broker's unencrypted port (then use mqtt://), want a client certificate (mqtt.cert_file), or be no broker."}, true
 	// Half a packet: something did answer, and not in MQTT.
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, packets.ErrorNetworkError), errors.Is(err, packets.ErrorProtocolViolation):
 		return verdict{fault.Config, "What answers at " + p.target.address + " is no MQTT broker: check the port in mqtt.url (usually 1883, with TLS 8883)."}, true

@@ -90,7 +90,9 @@ func TestMosquittoRefusesTheWrongPassword(t *testing.T) {
 
 func TestMosquittoListsDecideWhatMayBeWritten(t *testing.T) {
 	m := withPasswords(t, "acl_file DIR/acl").file("acl", "user envoyd\ntopic readwrite solar/#\n").up()
-	err := publisher(t, &health{}, func(c *Config) { c.URL, c.Username, c.Password = m.url("mqtt"), "envoyd", secret.New("sesame") }).Check(t.Context())
+	p := publisher(t, &health{}, func(c *Config) { c.URL, c.Username, c.Password = m.url("mqtt"), "envoyd", secret.New("sesame") })
+	p.limits.echo = 300 * time.Millisecond
+	err := p.Check(t.Context())
 	if !fault.Is(err, fault.Config) || !strings.Contains(fault.Mend(err), "user envoyd write envoyd/#") {
 		t.Errorf("check says %v, mend %q", err, fault.Mend(err))
 	}

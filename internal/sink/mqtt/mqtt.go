@@ -112,13 +112,13 @@ type Publisher struct {
 
 // limits are the times a test may want shorter.
 type limits struct {
-	connect, write, ack, keepAlive, ping, goodbye, birthPause time.Duration
+	connect, write, ack, keepAlive, ping, goodbye, birthPause, echo time.Duration
 }
 
 func defaultLimits() limits {
 	return limits{
 		connect: 10 * time.Second, write: 5 * time.Second, ack: 30 * time.Second,
-		keepAlive: 30 * time.Second, ping: 10 * time.Second, goodbye: 2 * time.Second, birthPause: birthPause,
+		keepAlive: 30 * time.Second, ping: 10 * time.Second, goodbye: 2 * time.Second, birthPause: birthPause, echo: echoWait,
 	}
 }
 
