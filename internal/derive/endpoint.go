@@ -91,7 +91,7 @@ var endpoints = []Endpoint{
 	{Path: pathLive, Tier: Live, AtLeast: time.Second, from: "7",
 		slot: slotOf(answer.ParseLiveData, func(s *Snapshot) *kept[answer.LiveData] { return &s.live })},
 	{Path: pathV1, Tier: Inverters, AtLeast: 30 * time.Second, from: "3.9", worth: noProductionCT,
-		serves: func(p *Plan) bool { return !p.facts.enabled[answer.KindProduction] },
+		serves: func(p *Plan) bool { return p.facts.standard() && !p.facts.v1OfLostCT() },
 		slot:   slotOf(answer.ParseV1, func(s *Snapshot) *kept[answer.V1] { return &s.v1 })},
 	{Path: pathDevices, Tier: Inverters, AtLeast: time.Minute, from: "8.2.4000",
 		slot: slotOf(answer.ParseDeviceData, func(s *Snapshot) *kept[answer.DeviceData] { return &s.devices })},

@@ -144,6 +144,10 @@ func (f *facts) learnStorage(s *Snapshot) {
 // standard: no enabled CT measures production.
 func (f *facts) standard() bool { return !f.enabled[answer.KindProduction] }
 
+// v1OfLostCT: from 8.2.4264 on api/v1 of a gateway with metering hardware keeps
+// the last values of a CT that was taken off.
+func (f *facts) v1OfLostCT() bool { return f.imeter && f.quirk(quirkV1Stale) }
+
 func (f *facts) metered() bool { return len(f.cts) > 0 && f.from != fromNothing }
 
 func (f *facts) netCT() bool { return f.enabled[answer.KindNet] }

@@ -34,8 +34,8 @@ var powerSources = []source{
 		read: (*view).inverterProduction},
 	{of: Production, name: "HTML /production", when: func(f *facts) bool { return f.page }, read: (*view).pageProduction},
 
-	{of: Battery, name: "not known yet", when: func(f *facts) bool { return f.batteryOpen && f.metered() }, read: unknown},
 	{of: Battery, name: "CT storage", when: hasCT(answer.KindStorage), read: ctPower(answer.KindStorage)},
+	{of: Battery, name: "not known yet", when: func(f *facts) bool { return f.batteryOpen && f.metered() }, read: unknown},
 	{of: Battery, name: "IQ Batteries + AC Batteries", when: func(f *facts) bool { return f.encharge && f.acb }, read: (*view).bothBatteries},
 	{of: Battery, name: "IQ Batteries (/ivp/ensemble/power)", when: func(f *facts) bool { return f.encharge }, read: (*view).enchargePower},
 	{of: Battery, name: "AC Batteries (production.json)", when: func(f *facts) bool { return f.acb }, read: (*view).acbPower},
@@ -90,6 +90,9 @@ func (v *view) houseOfTotal() measured {
 
 // gridOfTotal is what the house needs and neither the roof nor the battery gives.
 func (v *view) gridOfTotal() measured {
+	if v.generatorHidden() {
+		return measured{}
+	}
 	house := v.houseOfTotal()
 	rest := []reading.Value{house.w, v.got(Production).Scale(-1), v.sourcesBeside().Scale(-1)}
 	return measured{reading.Sum(rest...), house.at}

@@ -19,7 +19,7 @@ func (v *view) inverterProduction() measured {
 	if m := v.freshReports(); m.w.Known() {
 		return m
 	}
-	if v.s.v1.have && !v.s.v1.is.Empty() && !v.f.quirk(quirkV1Stale) {
+	if v.s.v1.have && !v.s.v1.is.Empty() && !v.f.v1OfLostCT() {
 		return measured{v.s.v1.is.PowerW.Value, v.s.v1.at}
 	}
 	return measured{}

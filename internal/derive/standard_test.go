@@ -2,6 +2,7 @@ package derive_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,11 +51,16 @@ func TestStandardPowerChain(t *testing.T) {
 			standard.with(answers{"/production.json?details=1": page(0, 366148, 0), "/api/v1/production/inverters": old}), reading.Of(333), noon},
 		{"which is not believed from 8.2.4264 on", "D8.2.4264",
 			standard.with(answers{"/production.json?details=1": page(0, 366148, 0), "/api/v1/production/inverters": old}), reading.Value{}, time.Time{}},
+		{"but of a gateway that never had a CT", "no meter D8.2.4264",
+			standard.with(answers{"/production.json?details=1": page(0, 366148, 0), "/api/v1/production/inverters": old}), reading.Of(333), noon},
 		{"nor with energies of 0", "D7.6.175", standard.with(answers{"/production.json?details=1": "", "/api/v1/production/inverters": "",
 			"/api/v1/production": `{"wattHoursToday":0,"wattHoursSevenDays":0,"wattHoursLifetime":0,"wattsNow":0}`}), reading.Value{}, time.Time{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, r := c.is.read(t, identity(c.fw))
+			fw, never := strings.CutPrefix(c.fw, "no meter ")
+			id := identity(fw)
+			id.IMeter = !never
+			_, r := c.is.read(t, id)
 			if r.Reading.Power.ProductionW != c.want || !r.Reading.Time.Equal(c.at) {
 				t.Errorf("got %v at %v, want %v at %v", r.Reading.Power.ProductionW, r.Reading.Time, c.want, c.at)
 			}
