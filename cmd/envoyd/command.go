@@ -93,8 +93,11 @@ func (c command) run(ctx context.Context, args []string, io stdio) error {
 	fs := flag.NewFlagSet("envoyd "+c.name, flag.ContinueOnError)
 	fs.SetOutput(io.err)
 	fs.StringVar(&env.configFile, "config", "", "configuration `file` (default /etc/envoyd/envoyd.yaml, else ./envoyd.yaml)")
-	level := slog.LevelInfo
-	fs.TextVar(&level, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	level := slog.LevelWarn // a command prints its result
+	if c.name == "run" {
+		level = slog.LevelInfo
+	}
+	fs.TextVar(&level, "log-level", level, "debug, info, warn or error")
 	act := c.flags(fs)
 	var words []string
 	for {

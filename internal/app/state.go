@@ -37,6 +37,7 @@ func openState(cfg *config.Config, log *slog.Logger) (*state, error) {
 	s := &state{dir: dir, book: book, tokens: token.Open(dir)}
 	s.store, err = store.Open(store.Config{
 		Dir:      dir,
+		RAM:      os.Getenv("RUNTIME_DIRECTORY"),
 		Raw:      cfg.Store.Raw.Duration,
 		Minutes:  cfg.Store.Minutes.Duration,
 		Quarters: cfg.Store.Quarters.Duration,

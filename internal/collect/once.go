@@ -62,6 +62,9 @@ func (s *session) askAll(ctx context.Context) error {
 			return nil
 		case err == nil:
 			s.heard(time.Now())
+		case passwordRefused(err):
+			s.c.cfg.Log.Warn("left out", "path", next.path, "error", err)
+			s.missing(next)
 		case fault.Is(err, fault.Auth), fault.Is(err, fault.Security):
 			return err
 		case fault.Is(err, fault.Unsupported):

@@ -9,6 +9,7 @@ import (
 	"envoyd/internal/derive"
 	"envoyd/internal/fault"
 	"envoyd/internal/gateway"
+	"envoyd/internal/status"
 )
 
 const (
@@ -198,6 +199,11 @@ func (s *session) well() {
 // failed works on a failure and reports whether the session goes on.
 func (s *session) failed(l *slot, err error, now time.Time) bool {
 	l.failed(now, fault.After(err))
+	if passwordRefused(err) {
+		s.withoutPassword(err)
+		s.missing(l)
+		return true
+	}
 	switch fault.KindOf(err) {
 	case fault.Unsupported:
 		s.missing(l)
@@ -218,6 +224,17 @@ func (s *session) failed(l *slot, err error, now time.Time) bool {
 		return true
 	}
 	return s.lose(err, 0)
+}
+
+// passwordRefused reports whether the old login, of firmware below 7, failed.
+func passwordRefused(err error) bool {
+	return errors.Is(err, gateway.ErrPassword) || errors.Is(err, gateway.ErrChallenge)
+}
+
+// withoutPassword says that a page is left out: on firmware below 7 only some
+// of them ask for the password, and power is on one that does not.
+func (s *session) withoutPassword(err error) {
+	s.c.cfg.Board.Set("password/"+s.c.cfg.Serial, status.Yellow, err.Error(), fault.Mend(err))
 }
 
 // lose ends the session.
