@@ -30,7 +30,7 @@ func TestUsageAndFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer busy.Close()
+	defer busy.Close() //nolint:errcheck // only read
 	for name, tt := range map[string]struct {
 		args []string
 		code int
@@ -105,7 +105,7 @@ func checkToken(t *testing.T, gateway, token string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // only read
 	if _, err := io.Copy(io.Discard, res.Body); err != nil {
 		t.Fatal(err)
 	}

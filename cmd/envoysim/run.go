@@ -80,7 +80,7 @@ func report(o options, s *sim.Sim, out io.Writer) error {
 		fmt.Fprintf(&lines, "token  %s\n", s.Token())
 	}
 	if o.cloudCA != "" {
-		if err := os.WriteFile(o.cloudCA, s.Account.CA(), 0o600); err != nil {
+		if err := os.WriteFile(o.cloudCA, s.Account.CA(), 0o600); err != nil { //nolint:gosec // the user named the file
 			return fmt.Errorf("leaving the authority's certificate: %w", err)
 		}
 	}

@@ -89,7 +89,7 @@ func TestPlainHTTPIsSentToHTTPS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // only read
 	if res.StatusCode != http.StatusMovedPermanently || !strings.HasPrefix(res.Header.Get("Location"), "https://") {
 		t.Errorf("%s to %q", res.Status, res.Header.Get("Location"))
 	}

@@ -84,7 +84,7 @@ func (c *client) try(method, path string) (*http.Response, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // only read
 	body, err := io.ReadAll(res.Body)
 	return res, string(body), err
 }

@@ -24,7 +24,7 @@ func turn(t *testing.T, c *client, method, switched, body string) (int, map[stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // only read
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func askDigest(t *testing.T, c *client, path, nonce, password string) *http.Resp
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // only read
 	if _, err := io.Copy(io.Discard, res.Body); err != nil {
 		t.Fatal(err)
 	}

@@ -170,7 +170,7 @@ func TestAddressKeyAndCertificateChange(t *testing.T) {
 		t.Error("the address did not change")
 	}
 	if res, err := c.http.Get(old + "/info"); err == nil {
-		res.Body.Close()
+		res.Body.Close() //nolint:errcheck // only read
 		t.Error("the old address still answers")
 	}
 	if _, err := c.sim.Gateway.RenewCertificate(-time.Hour); err != nil {

@@ -17,7 +17,7 @@ const (
 	MeteredBattery Preset = iota // 8.2.4345, split phase, production and net CT, 2 IQ Batteries, System Controller
 	MeteredStorage               // the same with a storage CT
 	Metered                      // 8.2.4345, three phases, production and net CT, no battery
-	MeteredTotal                 // 8.3.5167, production and total-consumption CT
+	MeteredTotal                 // 8.3.5433, production and total-consumption CT, with the defects of that firmware
 	MeteredOff                   // 8.2.4264, CT hardware with both CTs disabled
 	Standard7                    // 7.6.175, no CT: the inverter sum wraps
 	Standard83                   // 8.3.5422, no CT: /api/v1 is all zeros
@@ -79,7 +79,7 @@ func (p Preset) model() model {
 	case Metered:
 		return model{page.Config{Firmware: "8.2.4345", CTs: net}, home.Config{Phases: 3}}
 	case MeteredTotal:
-		return model{page.Config{Firmware: "8.3.5167", CTs: []string{page.Production, page.Total}}, home.Config{Phases: 2}}
+		return model{page.Config{Firmware: "8.3.5433", CTs: []string{page.Production, page.Total}}, home.Config{Phases: 2}}
 	case MeteredOff:
 		return model{page.Config{Firmware: "8.2.4264", Disabled: net}, home.Config{Phases: 3}}
 	case Standard7:

@@ -201,7 +201,7 @@ func TestOldFirmwareServesPlainHTTP(t *testing.T) {
 			}
 			secure := strings.Replace(c.sim.Gateway.URL(), "http:", "https:", 1)
 			if res, err := c.http.Get(secure + "/info"); err == nil {
-				res.Body.Close()
+				res.Body.Close() //nolint:errcheck // only read
 				t.Error("TLS was served on firmware without it")
 			}
 		})

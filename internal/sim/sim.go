@@ -47,6 +47,8 @@ type Config struct {
 	Capture  string        // folder to replay instead of a modelled home
 	Preset   Preset        // modelled home; the zero value is MeteredBattery
 	Home     home.Config   // details of the modelled home; the preset fills in what is zero
+	Firmware string        // of the modelled gateway; "" = the preset's
+	CTs      []string      // enabled ones of the modelled gateway; nil = the preset's
 	Latency  time.Duration // of native pages; slow ones take ten times that; 0 = none
 	Strict   bool          // from firmware 7 on want the session cookie with each request
 	CertLife time.Duration // of the gateway's certificate; 0 = a year
@@ -142,6 +144,12 @@ func (s *Sim) build() error {
 		s.cfg.Serial = DefaultSerial
 	}
 	model := s.cfg.Preset.model()
+	if s.cfg.Firmware != "" {
+		model.page.Firmware = s.cfg.Firmware
+	}
+	if s.cfg.CTs != nil {
+		model.page.CTs = s.cfg.CTs
+	}
 	s.Home = home.New(model.home(s.cfg.Home))
 	model.page.Home, model.page.Serial, model.page.Faults = s.Home, s.cfg.Serial, s.faults
 	s.Pages = page.New(model.page)

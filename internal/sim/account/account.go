@@ -81,7 +81,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	if s.listener == nil {
 		var err error
-		if s.listener, err = net.Listen("tcp", cfg.Address); err != nil {
+		if s.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", cfg.Address); err != nil {
 			return nil, fmt.Errorf("listening as the token service at %s: %w", cfg.Address, err)
 		}
 	}

@@ -79,7 +79,7 @@ func (b *browser) send(method, path, body string) (int, string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // only read
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		b.t.Fatal(err)

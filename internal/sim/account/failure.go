@@ -39,12 +39,12 @@ const (
 	Tokens401     Failure = "tokens-401"
 	Tokens403     Failure = "tokens-403"
 	Tokens406     Failure = "tokens-406"
-	TokensHTML    Failure = "tokens-html"   // 200 with a page
-	Tokens502     Failure = "tokens-502"    // 502 page
-	TokensObject  Failure = "tokens-object" // no failure: {"token": …} instead of bare text
-	YoungSession  Failure = "young-session" // 401 for a session younger than a second
-	AuthTokenText Failure = "auth-token-text"
-	AuthToken502  Failure = "auth-token-502"
+	TokensHTML    Failure = "tokens-html"     // 200 with a page
+	Tokens502     Failure = "tokens-502"      // 502 page
+	TokensObject  Failure = "tokens-object"   // no failure: {"token": …} instead of bare text
+	YoungSession  Failure = "young-session"   // 401 for a session younger than a second
+	AuthTokenText Failure = "auth-token-text" //nolint:gosec // a name, not a secret
+	AuthToken502  Failure = "auth-token-502"  //nolint:gosec // as above
 )
 
 // Failures of the Entrez web pages.

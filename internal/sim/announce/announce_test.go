@@ -23,7 +23,7 @@ func TestNothingIsAnnouncedOnARealNetwork(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 		if err == nil {
-			a.Close()
+			a.Close() //nolint:errcheck // only read
 		}
 	}
 }
@@ -56,7 +56,7 @@ func find(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer a.Close()
+	defer a.Close() //nolint:errcheck // only read
 	resolver, err := zeroconf.NewResolver()
 	if err != nil {
 		t.Fatal(err)

@@ -96,7 +96,7 @@ func TestDropBreaksConnections(t *testing.T) {
 	}
 	b.Drop()
 	select {
-	case <-lost:
+	case <-lost: //nolint:errcheck // any reason will do
 	case <-time.After(5 * time.Second):
 		t.Error("the connection is still there")
 	}
@@ -116,7 +116,7 @@ func TestCloseWhileClientsConnect(t *testing.T) {
 			defer close(done)
 			for range 20 {
 				if c, err := net.Dial("tcp", b.Addr()); err == nil {
-					c.Close()
+					c.Close() //nolint:errcheck // only read
 				}
 			}
 		}()

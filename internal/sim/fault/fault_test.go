@@ -13,11 +13,11 @@ func TestSwitchesEndAfterTheirTimeOrCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s fault.Switches
 		s.Set(fault.HTML, fault.Options{For: time.Minute})
-		time.Sleep(time.Minute - 1)
+		time.Sleep(time.Minute - time.Nanosecond)
 		if !s.Take(fault.HTML, "/x") {
 			t.Error("ended early")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		if s.Take(fault.HTML, "/x") || len(s.Active()) != 0 {
 			t.Error("did not end")
 		}

@@ -18,7 +18,7 @@ import (
 // no alternative names, a year long.
 type certificate struct {
 	key  *ecdsa.PrivateKey
-	tls  tls.Certificate
+	tls  *tls.Config // one for as long as the certificate, so that sessions can be resumed
 	pin  string
 	ends time.Time
 }
@@ -56,7 +56,9 @@ func newCertificate(serial string, key *ecdsa.PrivateKey, life time.Duration) (c
 	sum := sha256.Sum256(spki)
 	return certificate{
 		key: key, pin: hex.EncodeToString(sum[:]), ends: ends,
-		tls: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
+		tls: &tls.Config{
+			MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
+		},
 	}, nil
 }
 
@@ -64,7 +66,7 @@ func newCertificate(serial string, key *ecdsa.PrivateKey, life time.Duration) (c
 func (g *Gateway) tlsConfig() *tls.Config {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{g.cert.tls}}
+	return g.cert.tls
 }
 
 // renew swaps the certificate and resets the connections made with the old one.

@@ -11,9 +11,28 @@ import (
 	"envoyd/internal/sim/fault"
 )
 
-// control is POST /_sim/<fault> and GET /_sim/state and /_sim/truth. It serves
-// only this machine, and only under a name that no web page can be made to
-// point here.
+// control is the switchboard. It serves only this machine, and only under a
+// name that no web page can be made to point here; over plain HTTP too, even
+// while the gateway refuses connections. Parameters come in the query or as a
+// flat JSON object. Each POST answers with the state that GET /_sim/state tells:
+// serial, firmware, address, pin, end of the certificate, faults that are on.
+//
+//	refuse stall cut html empty 401 502 503 freeze zeros nometers flicker spike
+//	                     see package fault; for=60s count=3 path=/ivp/meters/readings
+//	clear                ends all faults; fault=NAME only that one
+//	sessions             drops all sessions and digest nonces
+//	token                refuses from now on every token that was ever shown
+//	move                 another port, or address=HOST:PORT
+//	key                  another key in a new certificate
+//	certificate          the same key in a certificate that ended a day ago, or life=720h
+//	restart              drops connections and sessions, then zeros for=60s
+//	wrap                 the inverter sum falls by 1 193 046.47 Wh
+//	reset                a CT begins at zero; meter=production|net-consumption|storage
+//	firmware             version=8.3.5167, with a restart
+//	offgrid              opens the main relay; on=false closes it
+//	remove               takes an inverter off the roof, or serial=S
+//	swap                 the same, and puts a new one in its place
+//	truth (GET)          what really is: powers and energies of this moment
 func (g *Gateway) control(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, "/_sim/")
 	if !fault.FromLoopback(r) {

@@ -61,12 +61,15 @@ type Gateway struct {
 	stop     context.CancelFunc
 	done     sync.WaitGroup
 
-	mu       sync.Mutex
-	ports    []port // the last is the present one
-	cert     certificate
-	frozen   map[string]site.Page
-	requests map[string]int
+	mu      sync.Mutex
+	ports   []port // the last is the present one
+	cert    certificate
+	frozen  map[string]site.Page
+	traffic Traffic
 }
+
+// idleTime is how long the front end keeps a connection that is not used.
+const idleTime = 65 * time.Second
 
 // port is an address the gateway has or had, with what is still open there.
 type port struct {
@@ -78,7 +81,7 @@ type port struct {
 func New(cfg Config) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, log: cfg.Log, faults: cfg.Faults, slow: make(chan struct{}, 1),
-		frozen: map[string]site.Page{}, requests: map[string]int{},
+		frozen: map[string]site.Page{}, traffic: Traffic{Requests: map[string]int{}},
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
@@ -109,7 +112,7 @@ func New(cfg Config) (*Gateway, error) {
 func (g *Gateway) open(l net.Listener, address string) error {
 	if l == nil {
 		var err error
-		if l, err = net.Listen("tcp", address); err != nil {
+		if l, err = new(net.ListenConfig).Listen(g.ctx, "tcp", address); err != nil {
 			return fmt.Errorf("listening as the gateway at %s: %w", address, err)
 		}
 	}
@@ -117,6 +120,7 @@ func (g *Gateway) open(l net.Listener, address string) error {
 	server := &http.Server{
 		Handler:           g,
 		ReadHeaderTimeout: time.Minute,
+		IdleTimeout:       idleTime,
 		ErrorLog:          slog.NewLogLogger(g.log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return g.ctx },
 		ConnContext:       withConn,
@@ -146,13 +150,6 @@ func (g *Gateway) URL() string {
 		return "https://" + g.Addr()
 	}
 	return "http://" + g.Addr()
-}
-
-// Requests counts the requests for a path since the start.
-func (g *Gateway) Requests(path string) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.requests[path]
 }
 
 // Faults are the gateway's switches. Refuse is better thrown with Throw, which
@@ -185,8 +182,11 @@ func (g *Gateway) allPorts() []port {
 	return slices.Clone(g.ports)
 }
 
-// DropSessions forgets every session, as a restart does.
-func (g *Gateway) DropSessions() { g.sessions.drop() }
+// DropSessions forgets every session and every digest nonce, as a restart does.
+func (g *Gateway) DropSessions() {
+	g.sessions.drop()
+	g.digest.forget()
+}
 
 // Move gives the gateway another address: the old port is closed at once and
 // everything on it reset. It returns the new address.
@@ -203,7 +203,7 @@ func (g *Gateway) Move(address string) (string, error) {
 		return "", err
 	}
 	for _, p := range old {
-		p.sniffer.Close() //nolint:errcheck // closing it again changes nothing
+		p.Close() //nolint:errcheck // closing it again changes nothing
 		p.dropAll(false)
 	}
 	return g.Addr(), nil
@@ -234,7 +234,7 @@ func (g *Gateway) Close() error {
 	g.stop()
 	var first error
 	for _, p := range g.allPorts() {
-		p.sniffer.Close() //nolint:errcheck // Move may have closed it already
+		p.Close() //nolint:errcheck // Move may have closed it already
 		if err := p.server.Close(); err != nil && !errors.Is(err, net.ErrClosed) && first == nil {
 			first = fmt.Errorf("closing the gateway: %w", err)
 		}

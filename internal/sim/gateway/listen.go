@@ -47,6 +47,7 @@ func (s *sniffer) accept() {
 			return
 		}
 		c := &peeked{Conn: raw, sniffer: s}
+		s.gateway.connected()
 		s.mu.Lock()
 		s.conns[c] = struct{}{}
 		s.mu.Unlock()

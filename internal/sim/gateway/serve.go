@@ -19,9 +19,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.control(w, r)
 		return
 	}
-	g.mu.Lock()
-	g.requests[path]++
-	g.mu.Unlock()
+	defer g.begin(r)()
 	if g.misbehave(w, r) {
 		return
 	}
@@ -180,7 +178,9 @@ func (g *Gateway) write(w http.ResponseWriter, r *http.Request, p site.Page) {
 	for name, values := range p.Header {
 		header[name] = values
 	}
-	header.Set("Content-Length", strconv.Itoa(len(p.Body)))
+	if !p.Chunked {
+		header.Set("Content-Length", strconv.Itoa(len(p.Body)))
+	}
 	if p.Status != 0 {
 		w.WriteHeader(p.Status)
 	}
@@ -188,9 +188,12 @@ func (g *Gateway) write(w http.ResponseWriter, r *http.Request, p site.Page) {
 		return
 	}
 	if g.faults.Take(fault.Cut, r.URL.Path) {
-		w.Write(p.Body[:len(p.Body)/2]) //nolint:errcheck // it is to be broken off anyway
-		http.NewResponseController(w).Flush()
+		w.Write(p.Body[:len(p.Body)/2])       //nolint:errcheck // it is to be broken off anyway
+		http.NewResponseController(w).Flush() //nolint:errcheck // as above
 		panic(http.ErrAbortHandler)
+	}
+	if p.Chunked {
+		http.NewResponseController(w).Flush() //nolint:errcheck // the next write says it too
 	}
 	if _, err := w.Write(p.Body); err != nil {
 		g.log.Debug("client went away", "path", r.URL.Path, "error", err)

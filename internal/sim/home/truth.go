@@ -27,7 +27,7 @@ func (h *Home) Truth(t time.Time) Truth {
 	h.advance(t)
 	at := h.recall(t)
 	if part := t.Sub(at.Time); part > 0 && part < second {
-		at.Counters.add(at.Flow, part.Seconds())
+		at.add(at.Flow, part.Seconds())
 		at.Time = t
 	}
 	return at

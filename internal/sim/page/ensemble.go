@@ -87,22 +87,22 @@ func (v *view) battery(i int) object {
 }
 
 // relayStates are the words for the main relay.
-func (v *view) relayStates() (admin, oper, mode string, state int, text string) {
+func (v *view) relayStates() (oper, mode string, state int, text string) {
 	if v.OffGrid {
-		return "closed", "open", "multimode-offgrid", 25, "ENPWR_STATE_OPER_OPEN"
+		return "open", "multimode-offgrid", 25, "ENPWR_STATE_OPER_OPEN"
 	}
-	return "closed", "closed", "multimode-ongrid", 24, "ENPWR_STATE_OPER_CLOSED"
+	return "closed", "multimode-ongrid", 24, "ENPWR_STATE_OPER_CLOSED"
 }
 
 // controller is the System Controller, whose temperature is in °F.
 func (v *view) controller() object {
-	admin, oper, mode, state, text := v.relayStates()
+	oper, mode, state, text := v.relayStates()
 	return object{
 		{"part_num", "865-00378-r27"}, {"serial_num", controllerSerial}, {"installed", 1722887831},
 		{"device_status", []string{"envoy.global.ok", "prop.done"}}, {"last_rpt_date", v.Time.Unix() - v.Time.Unix()%45},
 		{"admin_state", state}, {"admin_state_str", text}, {"created_date", 1722887831}, {"img_load_date", 1722887831},
 		{"img_pnum_running", "3.0.6297_rel/31.33"}, {"communicating", true}, {"temperature", 76}, {"comm_level_sub_ghz", 5},
-		{"comm_level_2_4_ghz", 5}, {"mains_admin_state", admin}, {"mains_oper_state", oper}, {"Enpwr_grid_mode", mode},
+		{"comm_level_2_4_ghz", 5}, {"mains_admin_state", "closed"}, {"mains_oper_state", oper}, {"Enpwr_grid_mode", mode},
 		{"Enchg_grid_mode", mode}, {"Enpwr_relay_state_bm", 15868}, {"Enpwr_curr_state_id", 16},
 	}
 }
@@ -171,9 +171,9 @@ func ensembleStatus(v *view) (any, error) {
 
 // relay is /ivp/ensemble/relay.
 func relay(v *view) (any, error) {
-	admin, oper, mode, _, _ := v.relayStates()
+	oper, mode, _, _ := v.relayStates()
 	return object{
-		{"mains_admin_state", admin}, {"mains_oper_state", oper}, {"srt12_state", "closed"}, {"srt13_state", "closed"},
+		{"mains_admin_state", "closed"}, {"mains_oper_state", oper}, {"srt12_state", "closed"}, {"srt13_state", "closed"},
 		{"der1_state", 2}, {"der2_state", 2}, {"der3_state", 1}, {"Enchg_grid_mode", mode}, {"Solar_grid_mode", mode},
 	}, nil
 }

@@ -16,8 +16,8 @@ const (
 	channelOffset  = 0x40000011
 )
 
-// megawattHours is how far a spike's counters are ahead, in Wh.
-const megawattHours = 5e6
+// spikeWh is how far a spike's counters are ahead.
+const spikeWh = 5_000_000
 
 // meter is one element of /ivp/meters.
 type meter struct {
@@ -95,25 +95,21 @@ func meterList(v *view) (any, error) {
 // measure returns what a CT shows; phase -1 is the aggregate. Volts and amps of
 // the aggregate are sums over the phases, as the gateway has it.
 func (v *view) measure(kind string, phase int) measure {
-	var m measure
-	c, f := v.Counters, v.Flow
-	if phase < 0 {
-		m = pick(kind, c, f, home.PhaseCounters{
-			ProductionWh: c.ProductionWh, StandbyWh: c.StandbyWh, ImportWh: c.ImportWh,
-			ExportWh: c.ExportWh, ChargeWh: c.ChargeWh, DischargeWh: c.DischargeWh,
-		}, home.PhaseFlow{ProductionW: f.ProductionW, GridW: f.GridW, BatteryW: f.BatteryW})
-	} else {
-		m = pick(kind, c, f, c.Phases[phase], f.Phases[phase])
+	flow := home.PhaseFlow{ProductionW: v.ProductionW, GridW: v.GridW, BatteryW: v.BatteryW}
+	counted := totals(v.Counters)
+	if phase >= 0 {
+		flow, counted = v.Flow.Phases[phase], v.Counters.Phases[phase]
 	}
+	m := pick(kind, counted, flow)
 	v.electrics(&m, kind, phase)
 	if v.spike {
-		m.W, m.Dlvd = m.W*50+20000, m.Dlvd+megawattHours
+		m.W, m.Dlvd = m.W*50+20000, m.Dlvd+spikeWh
 	}
 	return m
 }
 
 // pick takes a CT's part of counters and powers.
-func pick(kind string, _ home.Counters, _ home.Flow, c home.PhaseCounters, f home.PhaseFlow) measure {
+func pick(kind string, c home.PhaseCounters, f home.PhaseFlow) measure {
 	switch kind {
 	case Production:
 		return measure{Dlvd: c.ProductionWh, Rcvd: c.StandbyWh, W: f.ProductionW}
@@ -243,6 +239,10 @@ func (v *view) gatewayView(kind string, phase int) measure {
 		return v.measure(Total, phase)
 	}
 	net, made := v.measure(Net, phase), v.measure(Production, phase)
+	if v.enabled(Total) { // net is worked out from the total
+		used := v.measure(Total, phase)
+		net.W, net.Dlvd, net.Rcvd = used.W-made.W, used.Dlvd-made.Dlvd, 0
+	}
 	net.Dlvd, net.Rcvd = net.Dlvd-net.Rcvd, 0
 	if kind == Net {
 		return net

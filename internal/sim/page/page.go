@@ -9,7 +9,6 @@ package page
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -185,45 +184,52 @@ func since(now, then home.Counters) home.Counters {
 	}
 }
 
-// hasPower says whether a document has CT figures that a spike can show in.
+// hasPower says whether a document has figures that a spike can show in.
 func hasPower(path string) bool {
-	return strings.HasPrefix(path, "/ivp/meters/re") || strings.HasPrefix(path, "/production")
+	return strings.HasPrefix(path, "/ivp/meters/re") || strings.HasPrefix(path, "/production") || path == "/api/v1/production"
 }
 
 // rebase applies what was done to the counters, and the faults of the numbers.
 func (v *view) rebase() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if b, ok := v.base[Production]; ok {
-		v.Counters.ProductionWh -= b.ProductionWh
-		v.Counters.StandbyWh -= b.StandbyWh
-		for i := range v.Counters.Phases {
-			v.Counters.Phases[i].ProductionWh -= b.Phases[i].ProductionWh
-			v.Counters.Phases[i].StandbyWh -= b.Phases[i].StandbyWh
-		}
-	}
-	if b, ok := v.base[Net]; ok {
-		v.Counters.ImportWh -= b.ImportWh
-		v.Counters.ExportWh -= b.ExportWh
-		for i := range v.Counters.Phases {
-			v.Counters.Phases[i].ImportWh -= b.Phases[i].ImportWh
-			v.Counters.Phases[i].ExportWh -= b.Phases[i].ExportWh
-		}
-	}
-	if b, ok := v.base[Storage]; ok {
-		v.Counters.ChargeWh -= b.ChargeWh
-		v.Counters.DischargeWh -= b.DischargeWh
-		for i := range v.Counters.Phases {
-			v.Counters.Phases[i].ChargeWh -= b.Phases[i].ChargeWh
-			v.Counters.Phases[i].DischargeWh -= b.Phases[i].DischargeWh
-		}
-	}
 	if v.zeros {
 		v.Counters, v.Flow, v.today, v.week = home.Counters{}, home.Flow{}, home.Counters{}, home.Counters{}
 		for i := range v.Inverters {
 			v.Inverters[i].PowerW, v.Inverters[i].LifetimeJoules, v.Inverters[i].TodayWh = 0, 0, 0
 		}
+		return
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for kind, base := range v.base {
+		for i := range v.Counters.Phases {
+			v.Counters.Phases[i] = less(v.Counters.Phases[i], base.Phases[i], kind)
+		}
+		whole := less(totals(v.Counters), totals(base), kind)
+		v.ProductionWh, v.StandbyWh = whole.ProductionWh, whole.StandbyWh
+		v.ImportWh, v.ExportWh = whole.ImportWh, whole.ExportWh
+		v.ChargeWh, v.DischargeWh = whole.ChargeWh, whole.DischargeWh
+	}
+}
+
+// totals are the house's counters in the form of a phase's.
+func totals(c home.Counters) home.PhaseCounters {
+	return home.PhaseCounters{
+		ProductionWh: c.ProductionWh, StandbyWh: c.StandbyWh, ImportWh: c.ImportWh,
+		ExportWh: c.ExportWh, ChargeWh: c.ChargeWh, DischargeWh: c.DischargeWh,
+	}
+}
+
+// less takes off what a CT had counted when it was commissioned anew.
+func less(now, then home.PhaseCounters, kind string) home.PhaseCounters {
+	switch kind {
+	case Production:
+		now.ProductionWh, now.StandbyWh = now.ProductionWh-then.ProductionWh, now.StandbyWh-then.StandbyWh
+	case Net:
+		now.ImportWh, now.ExportWh = now.ImportWh-then.ImportWh, now.ExportWh-then.ExportWh
+	case Storage:
+		now.ChargeWh, now.DischargeWh = now.ChargeWh-then.ChargeWh, now.DischargeWh-then.DischargeWh
+	}
+	return now
 }
 
 // write makes a document a page with the headers its handler sends.
@@ -237,7 +243,7 @@ func (g *Gateway) write(path string, doc any) site.Page {
 		page.Header.Set("Content-Type", "application/json")
 		page.Header["Pragma"], page.Header["Expires"] = []string{"no-cache"}, []string{"1"}
 		page.Header.Set("Cache-Control", "no-cache")
-		page.Slow = !strings.HasPrefix(path, "/api/")
+		page.Slow, page.Chunked = !strings.HasPrefix(path, "/api/"), true
 	}
 	return page
 }
@@ -249,94 +255,3 @@ type num float64
 func (n num) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, float64(n), 'f', 3, 64), nil
 }
-
-// major is the first number of the firmware.
-func (g *Gateway) major() int {
-	head, _, _ := strings.Cut(g.Identity().Firmware, ".")
-	n, err := strconv.Atoi(head)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-// atLeast compares firmware by its dotted numbers.
-func (g *Gateway) atLeast(version string) bool {
-	have, want := strings.Split(g.Identity().Firmware, "."), strings.Split(version, ".")
-	for i := range min(len(have), len(want)) {
-		a, errA := strconv.Atoi(have[i])
-		b, errB := strconv.Atoi(want[i])
-		if errA != nil || errB != nil {
-			return false
-		}
-		if a != b {
-			return a > b
-		}
-	}
-	return len(have) >= len(want)
-}
-
-// info is /info, the same from the oldest firmware to the newest.
-func (g *Gateway) info(now time.Time) site.Page {
-	id := g.Identity()
-	var extra strings.Builder
-	if g.major() >= 4 {
-		fmt.Fprintf(&extra, "    <imeter>%t</imeter>\n", g.metered())
-	}
-	tokens := ""
-	if id.Tokens() {
-		tokens = "  <web-tokens>true</web-tokens>\n"
-	}
-	body := fmt.Sprintf(infoXML, now.Unix(), id.Serial, g.partNumber(), id.Firmware, extra.String(), tokens, padded(id.Firmware))
-	return site.Page{Body: []byte(body), Header: http.Header{
-		"Content-Type": {"text/xml"}, "Pragma": {"no-cache"}, "Expires": {"1"}, "Cache-Control": {"no-cache"},
-	}}
-}
-
-// metered says whether there is CT hardware.
-func (g *Gateway) metered() bool { return len(g.cfg.CTs)+len(g.cfg.Disabled) > 0 }
-
-// partNumber is a board that had such a firmware.
-func (g *Gateway) partNumber() string {
-	switch {
-	case g.major() < 4:
-		return "800-00069-r05"
-	case g.cfg.Home.Config().Phases == 2:
-		return "800-00664-r05"
-	case g.metered():
-		return "800-00654-r08"
-	}
-	return "800-00656-r06"
-}
-
-// padded writes 8.2.4345 as packages do: 08.02.4345.
-func padded(firmware string) string {
-	parts := strings.Split(firmware, ".")
-	for i := range min(2, len(parts)) {
-		parts[i] = fmt.Sprintf("%02s", parts[i])
-	}
-	return strings.Join(parts, ".")
-}
-
-const infoXML = `<?xml version='1.0' encoding='UTF-8'?>
-<envoy_info>
-  <time>%d</time>
-  <device>
-    <sn>%s</sn>
-    <pn>%s</pn>
-    <software>D%s</software>
-    <euaid>4c8675</euaid>
-    <seqnum>0</seqnum>
-    <apiver>1</apiver>
-%s  </device>
-%s  <package name='app'>
-    <pn>500-00002-r01</pn>
-    <version>%s</version>
-    <build>5f4d83</build>
-  </package>
-  <build_info>
-    <build_id>release-21.xx:pkg-Jul-31-24-15:29:57</build_id>
-    <build_time_gmt>1722440021</build_time_gmt>
-  </build_info>
-</envoy_info>
-`

@@ -84,12 +84,26 @@ func (v *view) eim(kind string) eim {
 		active = 0
 	}
 	item := v.eimLine(kind, -1)
+	if v.enabled(Total) && v.atLeast("8.3.5433") {
+		item = v.mangled(kind)
+	}
 	item.Type, item.ActiveCount, item.MeasurementType, item.ReadingTime = "eim", &active, kind, v.Time.Unix()
 	if v.details {
 		for i := range v.Config.Phases {
 			item.Lines = append(item.Lines, v.eimLine(kind, i))
 		}
 	}
+	return item
+}
+
+// mangled is the defect of 8.3.5433 with a total CT: total is overwritten by
+// net, and today and the week are the lifetime.
+func (v *view) mangled(kind string) eim {
+	if kind == Total {
+		kind = Net
+	}
+	item := v.eimLine(kind, -1)
+	item.WhToday, item.WhLastSevenDays = item.WhLifetime, item.WhLifetime
 	return item
 }
 
@@ -130,6 +144,9 @@ func (v *view) inverterSum() inverterSum {
 		item.ActiveCount++
 		item.WNow += int(inv.PowerW)
 		item.ReadingTime = max(item.ReadingTime, inv.Reported.Unix())
+	}
+	if v.spike {
+		item.WNow, item.WhLifetime = item.WNow*50+20000, item.WhLifetime+spikeWh
 	}
 	return item
 }
@@ -207,7 +224,11 @@ func apiProduction(v *view) (any, error) {
 	case v.atLeast("8.3.5422"):
 		return apiNumbers{}, nil
 	}
-	return v.inverterNumbers(v.unwrapped()), nil
+	n := v.inverterNumbers(v.unwrapped())
+	if v.spike {
+		n.WattsNow, n.WattHoursLifetime = n.WattsNow*50+20000, n.WattHoursLifetime+spikeWh
+	}
+	return n, nil
 }
 
 // unwrapped is the sum that /api/v1 has on firmware before 8.2.4264.
@@ -239,11 +260,11 @@ func (v *view) inverterNumbers(lifetime float64) apiNumbers {
 // quarterHour is what the production CT had shown when the last bucket ended.
 func (v *view) quarterHour() apiNumbers {
 	then := v.cfg.Home.Truth(v.at.Truncate(bucket))
-	late := v.Truth.ProductionWh - then.ProductionWh
+	late := max(0, v.ProductionWh-then.ProductionWh)
 	return apiNumbers{
 		WattHoursToday:     int64(max(0, v.today.ProductionWh-late)),
 		WattHoursSevenDays: int64(max(0, v.week.ProductionWh-late)),
-		WattHoursLifetime:  int64(max(0, v.Counters.ProductionWh-late)),
+		WattHoursLifetime:  int64(max(0, v.ProductionWh-late)),
 		WattsNow:           int64(then.ProductionW),
 	}
 }

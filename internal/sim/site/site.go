@@ -24,6 +24,8 @@ type Page struct {
 	Body   []byte
 	Digest bool // wanted only with a digest login (firmware below 7)
 	Slow   bool // from the page server that answers in seconds and one at a time
+
+	Chunked bool // without a length
 }
 
 // Identity is what a gateway says of itself at /info.
