@@ -11,14 +11,14 @@ import (
 
 // attach makes the file of a segment: the spare one, or a new one. A spare
 // still has the frames of its former life; they do not fit the new chain.
-func (s *Store) attach(path string, sync bool) error {
+func (s *Store) attach(path string, size int64, sync bool) error {
 	if err := os.MkdirAll(s.cfg.Dir, 0o700); err != nil {
 		return fmt.Errorf("making the store: %w", err)
 	}
 	spare := filepath.Join(s.cfg.Dir, spareName)
 	err := os.Rename(spare, path)
 	if errors.Is(err, os.ErrNotExist) {
-		err = preallocate(path, sync)
+		err = preallocate(path, size, sync)
 	}
 	if err != nil {
 		return fmt.Errorf("making a segment: %w", err)
@@ -31,15 +31,15 @@ func (s *Store) attach(path string, sync bool) error {
 
 // preallocate makes a file full of zeros: later writes change no metadata but
 // its time, so a sync needs no commit of the file system's journal.
-func preallocate(path string, sync bool) (err error) {
+func preallocate(path string, size int64, sync bool) (err error) {
 	temp := path + ".new"
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	zeros := make([]byte, 64<<10)
-	for at := 0; at < segmentSize && err == nil; at += len(zeros) {
-		_, err = f.Write(zeros)
+	for at := int64(0); at < size && err == nil; at += int64(len(zeros)) {
+		_, err = f.Write(zeros[:min(size-at, int64(len(zeros)))])
 	}
 	if err == nil && sync {
 		err = f.Sync()
@@ -65,7 +65,7 @@ func (s *Store) prepare() error {
 	if _, err := os.Stat(spare); !soon || err == nil {
 		return nil
 	}
-	return preallocate(spare, true)
+	return preallocate(spare, segmentSize, true)
 }
 
 func syncFolder(dir string) error {

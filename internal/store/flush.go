@@ -98,6 +98,7 @@ type job struct {
 	seg    *segment
 	path   string
 	attach bool   // the file must be made
+	size   int64  // of it
 	header []byte // nil if it need not be written
 	final  bool   // header is that of a sealed segment
 	at     int64  // where data goes: a sector's start
@@ -116,6 +117,10 @@ func (j *journal) jobs(dir string) []job {
 		}
 		if b.attach {
 			b.path = filepath.Join(dir, segmentName(seg.first))
+			b.size = segmentSize
+			if seg.sealed { // in memory, and smaller
+				b.size = (seg.end + pageSize - 1) &^ (pageSize - 1)
+			}
 		}
 		if b.attach || b.final {
 			b.header = seg.header()
@@ -142,7 +147,7 @@ func (j *journal) wrote(jobs []job) {
 func (s *Store) write(jobs []job, direct bool) error {
 	for _, b := range jobs {
 		if b.attach {
-			if err := s.attach(b.path, direct); err != nil {
+			if err := s.attach(b.path, b.size, direct); err != nil {
 				return err
 			}
 		}

@@ -38,7 +38,7 @@ func (s *Store) reportBlocks(gateway string, from, to time.Time) ([][]byte, erro
 	var blocks [][]byte
 	if s.db != nil {
 		err := eachRow(s.db, `SELECT data FROM inverters JOIN gateways ON gateways.id = inverters.gateway
-			WHERE gateways.gateway = ? AND last >= ? AND first < ? ORDER BY first`, func(scan scanner) error {
+			WHERE gateways.gateway = ? AND last >= ? AND first <= ? ORDER BY first`, func(scan scanner) error {
 			var block []byte
 			if err := scan(&block); err != nil {
 				return err

@@ -14,7 +14,8 @@ const nextMax = 500
 
 // Register makes a sink known under a name that stays the same from run to
 // run. A new sink starts now; a known one goes on where it was. Only sinks
-// registered since the start hold back the deletion of raw readings.
+// registered since the start hold back the deletion of raw readings. The error
+// is that of an impossible name.
 func (s *Store) Register(sink string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -25,11 +26,13 @@ func (s *Store) Register(sink string) error {
 	if _, known := s.cursors[sink]; known {
 		return nil
 	}
-	return s.move(sink, s.journal.last())
+	s.move(sink, s.journal.last())
+	return nil
 }
 
 // Advance moves a sink's cursor after it has taken everything up to seq. It
-// never moves back. An error means that the move is known in memory only.
+// never moves back. The error is ErrSink; while the disk cannot be written the
+// move is in memory, like the readings.
 func (s *Store) Advance(sink string, seq uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,16 +43,17 @@ func (s *Store) Advance(sink string, seq uint64) error {
 	if seq = min(seq, s.journal.last()); seq <= at {
 		return nil
 	}
-	return s.move(sink, seq)
+	s.move(sink, seq)
+	return nil
 }
 
 // ErrSink is returned for a sink that was never registered.
 var ErrSink = errors.New("no such sink")
 
-func (s *Store) move(sink string, seq uint64) error {
+func (s *Store) move(sink string, seq uint64) {
 	s.cursors[sink] = seq
 	s.journal.cursor(sink, seq, s.room(), s.cursors)
-	return s.hand()
+	_ = s.hand() // Health knows
 }
 
 // Next returns the records after the sink's cursor in order, at most limit

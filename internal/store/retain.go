@@ -120,7 +120,8 @@ func (s *Store) oldestDelivered() *segment {
 // none.
 func (s *Store) remove(seg *segment) error {
 	spare := filepath.Join(s.cfg.Dir, spareName)
-	if _, err := os.Stat(spare); err == nil {
+	info, err := os.Stat(seg.path)
+	if _, has := os.Stat(spare); has == nil || err != nil || info.Size() != segmentSize {
 		return s.discard(seg)
 	}
 	if err := os.Rename(seg.path, spare); err != nil && !errors.Is(err, os.ErrNotExist) {
