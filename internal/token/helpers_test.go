@@ -95,13 +95,17 @@ func fails(err error) *cloud {
 type gateway struct {
 	mu    sync.Mutex
 	err   error
+	never string // a token it refuses whatever err says
 	shown int
 }
 
-func (g *gateway) CheckToken(context.Context, secret.Text) error {
+func (g *gateway) CheckToken(_ context.Context, candidate secret.Text) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.shown++
+	if candidate.Reveal() == g.never {
+		return errSaysNo
+	}
 	return g.err
 }
 

@@ -62,6 +62,7 @@ type Keeper struct {
 	configured Token           // zero without one
 	stored     []Token         // the last accepted first
 	refused    map[string]bool // token texts the gateway has refused since they were accepted
+	asked      time.Time       // when the gateway last refused the token in use
 	pending    Token           // fetched, not yet seen by the gateway
 	unsaved    Token           // in use, but could not be written
 	attempt    time.Time       // when the last login began: its entry in the record
@@ -179,6 +180,7 @@ func (k *Keeper) Refused() {
 	news := !t.Text.IsZero() && !k.refused[t.Text.Reveal()]
 	if news {
 		k.refused[t.Text.Reveal()] = true
+		k.asked = time.Now()
 	}
 	k.mu.Unlock()
 	if news {
@@ -187,19 +189,27 @@ func (k *Keeper) Refused() {
 	}
 }
 
-// Accepted says that the gateway has taken the token that Current returned,
-// which it may have refused before: its clock can be wrong for a while after a
-// power cut.
-func (k *Keeper) Accepted() {
+// askAgain shows a refused token to the gateway once more, not too often: its
+// clock can be wrong for a while after a power cut.
+func (k *Keeper) askAgain(ctx context.Context) {
+	now := time.Now()
 	k.mu.Lock()
-	text := k.current(time.Now()).Text.Reveal()
-	news := k.refused[text]
-	delete(k.refused, text)
-	k.mu.Unlock()
-	if news {
-		k.cfg.Log.Info("gateway takes its token again", "gateway", k.cfg.Serial)
-		k.nudge()
+	t := k.current(now)
+	if !k.refused[t.Text.Reveal()] || now.Sub(k.asked) < lookEvery {
+		k.mu.Unlock()
+		return
 	}
+	k.asked = now
+	k.mu.Unlock()
+	limited, cancel := context.WithTimeout(ctx, fetchLimit)
+	defer cancel()
+	if k.verify(limited, t) != nil {
+		return
+	}
+	k.mu.Lock()
+	delete(k.refused, t.Text.Reveal())
+	k.mu.Unlock()
+	k.cfg.Log.Info("gateway takes its token again", "gateway", k.cfg.Serial)
 }
 
 func (k *Keeper) nudge() {

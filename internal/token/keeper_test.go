@@ -119,9 +119,9 @@ func TestRefusedTokenGivesWayToAnother(t *testing.T) {
 
 func TestRefusedLeadsToOneLoginADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		save(t, dir, issue("owner", year))
-		c, g := gives("owner", year), &gateway{}
+		dir, old := t.TempDir(), issue("owner", year)
+		save(t, dir, old)
+		c, g := gives("owner", year), &gateway{never: old.Text.Reveal()}
 		g.set(errSaysNo)
 		cfg := with(dir, func(cfg *token.KeeperConfig) { cfg.Fetcher, cfg.Verifier = c, g })
 		for range 5 { // lives of the daemon, all within a day
@@ -148,10 +148,12 @@ func TestRefusedLeadsToOneLoginADay(t *testing.T) {
 
 func TestRefusedWakesARunningKeeper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
-		save(t, dir, issue("owner", year))
+		dir, old := t.TempDir(), issue("owner", year)
+		save(t, dir, old)
 		c := gives("owner", 2*year)
-		k := keeper(t, with(dir, func(cfg *token.KeeperConfig) { cfg.Fetcher = c }))
+		k := keeper(t, with(dir, func(cfg *token.KeeperConfig) {
+			cfg.Fetcher, cfg.Verifier = c, &gateway{never: old.Text.Reveal()}
+		}))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		go func() {
@@ -303,18 +305,26 @@ func TestHealthWhenTheGatewayRefuses(t *testing.T) {
 
 func TestGatewayThatTakesItsTokenAgainIsForgiven(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir, heard := t.TempDir(), &said{}
+		dir, heard, g := t.TempDir(), &said{}, &gateway{err: errSaysNo}
 		save(t, dir, issue("owner", year))
-		k := keeper(t, with(dir, func(c *token.KeeperConfig) { c.Report, c.Account = heard.report, token.Account{} }))
+		k := keeper(t, with(dir, func(c *token.KeeperConfig) {
+			c.Report, c.Verifier, c.Account = heard.report, g, token.Account{}
+		}))
+		time.AfterFunc(55*time.Minute, func() {
+			if state, _, _ := heard.get(); state != status.Red {
+				t.Errorf("state %s while it refuses", state)
+			}
+			g.set(nil)
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+		defer cancel()
 		k.Refused()
-		k.Report()
-		if state, _, _ := heard.get(); state != status.Red {
-			t.Fatalf("state %s after a refusal", state)
-		}
-		k.Accepted()
-		k.Report()
+		k.Run(ctx)
 		if state, message, _ := heard.get(); state != status.Green {
 			t.Errorf("state %s, %q", state, message)
+		}
+		if g.shown > 7 {
+			t.Errorf("the token was shown %d times in an hour", g.shown)
 		}
 	})
 }

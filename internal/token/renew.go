@@ -59,6 +59,7 @@ func (k *Keeper) step(ctx context.Context) time.Duration {
 	if err := k.saveAgain(); err != nil {
 		k.setProblem(err)
 	}
+	k.askAgain(ctx)
 	if wait, waiting := k.showPending(ctx); waiting {
 		return wait
 	}
