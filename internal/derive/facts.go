@@ -35,7 +35,8 @@ type facts struct {
 	disabledCT  bool
 	encharge    bool
 	acb         bool
-	batteryOpen bool // whether there is a battery is not known yet
+	batteryOpen bool // there may be a battery of which nothing is known yet
+	lostStorage bool // a storage CT is enabled, and nothing reads it
 	enpower     bool
 	generator   bool
 	v1          bool // api/v1 answered
@@ -114,6 +115,7 @@ func (f *facts) learnCTs(s *Snapshot) {
 		f.dropComputedTotal()
 	}
 	if f.from != fromReadings { // nothing else knows of storage and sub-meters
+		f.lostStorage = slices.ContainsFunc(f.cts, func(c ct) bool { return c.kind == answer.KindStorage })
 		f.cts = slices.DeleteFunc(f.cts, func(c ct) bool { return !slices.Contains(ctKinds, c.kind) })
 	}
 	for _, c := range f.cts {
@@ -138,7 +140,8 @@ func (f *facts) learnStorage(s *Snapshot) {
 	}
 	f.enpower = len(s.ensemble.is[answer.GroupEnpower]) > 0
 	f.generator = s.genConfig.is.Exists && f.enpower
-	f.batteryOpen = !f.fw.before("5") && s.open(pathEnsemble)
+	f.batteryOpen = !f.fw.before("5") && s.open(pathEnsemble) ||
+		f.lostStorage && !f.encharge && !f.acb
 }
 
 // standard: no enabled CT measures production.

@@ -20,7 +20,7 @@ func (p Plan) Lines() []string {
 		lines = append(lines, "no source of power or energy was found")
 	}
 	if p.facts != nil && p.facts.batteryOpen {
-		lines = append(lines, "battery: not known yet, "+pathEnsemble+" did not answer")
+		lines = append(lines, "there may be a battery that "+pathEnsemble+" or the storage CT has still to tell of")
 	}
 	if p.UnknownFirmware {
 		lines = append(lines, fmt.Sprintf("firmware %s was never seen before: read by the general rules from %s",
