@@ -46,9 +46,10 @@ var energySources = []source{
 	{of: BatteryEnergy, name: "integrated from power", when: (*facts).hasBattery, account: (*view).batteryIntegrated},
 
 	{of: HouseEnergy, name: "CT total-consumption", when: (*facts).totalCT, account: (*view).houseOfTotalEnergy},
-	{of: HouseEnergy, name: "production + grid", when: func(f *facts) bool { return f.netCT() && !f.hasBattery() },
+	{of: HouseEnergy, name: "production + grid", when: func(f *facts) bool { return f.netCT() && !f.hasBattery() && !f.batteryOpen },
 		account: (*view).houseBalanceEnergy},
-	{of: HouseEnergy, name: "production + grid + battery", when: (*facts).netCT, account: (*view).houseBalanceEnergy},
+	{of: HouseEnergy, name: "production + grid + battery",
+		when: func(f *facts) bool { return f.netCT() && f.hasBattery() }, account: (*view).houseBalanceEnergy},
 }
 
 func delivered(kind string) string { return "ct/" + kind + "/delivered" }

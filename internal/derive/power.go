@@ -82,7 +82,7 @@ func (v *view) houseOfTotal() measured {
 	if c.reversed {
 		c.powerW = c.powerW.Scale(-1)
 	}
-	if v.f.hasBattery() && !v.got(Battery).Known() {
+	if v.chosen(Battery) && !v.got(Battery).Known() {
 		return measured{}
 	}
 	return measured{v.houseLoad(c.powerW), c.at}
@@ -112,7 +112,7 @@ func (v *view) houseBalance() measured {
 // 0, what it has and nobody measured makes the sum unknown.
 func (v *view) sourcesBeside() reading.Value {
 	sum := reading.Of(0)
-	if v.f.hasBattery() || v.chosen(Battery) {
+	if v.chosen(Battery) {
 		sum = reading.Sum(sum, v.got(Battery))
 	}
 	if v.got(Generator).Known() {

@@ -24,7 +24,7 @@ func TestReportsServeWhereReadingsAreMissing(t *testing.T) {
 	})
 	p, r := house.read(t, identity("D8.2.4345"))
 	wantPower(t, r.Reading.Power, map[string]float64{"production_w": 3000, "grid_w": -1000}) // the storage CT is out of reach
-	if p.Source(derive.GridEnergy) != "integrated from power" || balance(r, reading.Consumption) != 4.8e6 {
+	if p.Source(derive.GridEnergy) != "integrated from power" || p.Source(derive.HouseEnergy) != "" {
 		t.Errorf("plan %q, counters %+v", p.Lines(), r.Counters)
 	}
 	equal := cmp.Comparer(func(a, b reading.Value) bool { return a == b })
