@@ -30,9 +30,20 @@ Usage:
   envoysim [-listen 127.0.0.1:8443] [-capture DIR] [-serial S] [-mdns]
            [-broker 127.0.0.1:PORT] [-cloud 127.0.0.1:9443] [-speed 1]
 
-It prints one line for each service and runs until it is interrupted. Over
-POST /_sim/<fault> at the gateway's address it misbehaves on demand; GET
-/_sim/state tells what is on.
+It prints one line for each service and runs until it is interrupted.
+
+The gateway misbehaves on demand, for this machine only:
+
+  curl -X POST 'http://127.0.0.1:8443/_sim/html?for=60s&path=/ivp/meters/readings'
+
+  refuse stall cut html empty 401 502 503 freeze zeros nometers flicker spike
+      take for=60s, count=3 and path=/ivp/meters; clear ends them
+  sessions token restart (for=60s of zeros)    logins and power cycles
+  move key certificate                         another address, key, end of validity
+  wrap reset firmware offgrid remove swap      counters, devices, the house
+  GET state, GET truth                         what is on, what really is
+
+So does the token service: POST /_sim/mfa, /_sim/too-many, /_sim/tokens-403 …
 
 Options:
 `

@@ -8,7 +8,6 @@
 package account
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/hex"
@@ -81,7 +80,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	if s.listener == nil {
 		var err error
-		if s.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", cfg.Address); err != nil {
+		if s.listener, err = net.Listen("tcp", cfg.Address); err != nil { //nolint:noctx // it listens until Close
 			return nil, fmt.Errorf("listening as the token service at %s: %w", cfg.Address, err)
 		}
 	}
@@ -184,13 +183,6 @@ func (s *Service) Close() error {
 	if other := s.listener.Close(); !errors.Is(other, net.ErrClosed) {
 		err = errors.Join(err, other)
 	}
-	s.done.Wait()
-	return err
-}
-
-// Shutdown is Close that lets running requests end first.
-func (s *Service) Shutdown(ctx context.Context) error {
-	err := s.server.Shutdown(ctx)
 	s.done.Wait()
 	return err
 }

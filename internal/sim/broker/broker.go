@@ -5,7 +5,6 @@
 package broker
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
@@ -48,7 +47,7 @@ func New(cfg Config) (*Broker, error) {
 	l := cfg.Listener
 	if l == nil {
 		var err error
-		if l, err = new(net.ListenConfig).Listen(context.Background(), "tcp", cfg.Address); err != nil {
+		if l, err = net.Listen("tcp", cfg.Address); err != nil { //nolint:noctx // it listens until Close
 			return nil, fmt.Errorf("listening as the MQTT broker at %s: %w", cfg.Address, err)
 		}
 	}

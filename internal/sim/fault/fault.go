@@ -24,7 +24,7 @@ const (
 	Cut          Kind = "cut"          // the headers and half of the body, then the connection is closed
 	HTML         Kind = "html"         // 200 with a page instead of data
 	Empty        Kind = "empty"        // 200 with no body
-	Unauthorized Kind = "unauthorized" // 401 with the gateway's page (also as /_sim/401); never for /info unless path says so
+	Unauthorized Kind = "unauthorized" // 401 with the gateway's page, check_jwt too (also as /_sim/401); never for /info unless path says so
 	BadGateway   Kind = "bad-gateway"  // 502 with the web server's page (also as /_sim/502)
 	Unavailable  Kind = "unavailable"  // 503, as in the first minutes after a boot (also as /_sim/503)
 	Freeze       Kind = "freeze"       // each path repeats the answer it first gives; /info and logins go on unless path says so

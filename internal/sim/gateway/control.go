@@ -18,7 +18,8 @@ import (
 // serial, firmware, address, pin, end of the certificate, faults that are on.
 //
 //	refuse stall cut html empty 401 502 503 freeze zeros nometers flicker spike
-//	                     see package fault; for=60s count=3 path=/ivp/meters/readings
+//	                     see package fault; for=60s count=3 path=/ivp/meters/readings;
+//	                     401 with path=/ivp/ leaves check_jwt alone, as a lost session does
 //	clear                ends all faults; fault=NAME only that one
 //	sessions             drops all sessions and digest nonces
 //	token                refuses from now on every token that was ever shown
