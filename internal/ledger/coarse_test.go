@@ -9,17 +9,19 @@ import (
 	"envoyd/internal/reading"
 )
 
+// coarse is a home whose production counter steps by a MWh, at a power.
+func coarse(t *testing.T, w reading.Value) *home {
+	h := newHome(t)
+	h.production("html/lifetime", 6500)
+	h.in.Counters[0].StepWh = 1e6
+	h.in.Accounts[0].PowerW = w
+	return h
+}
+
 // Mechanism p: firmware 3.7 prints its lifetime in whole MWh.
 func TestCoarseCounter(t *testing.T) {
-	start := func(t *testing.T, w reading.Value) *home {
-		h := newHome(t)
-		h.production("html/lifetime", 6500)
-		h.in.Counters[0].StepWh = 1e6
-		h.in.Accounts[0].PowerW = w
-		return h
-	}
 	t.Run("goes by power between its steps", func(t *testing.T) {
-		h := start(t, reading.Of(3000))
+		h := coarse(t, reading.Of(3000))
 		h.readsAt(h.local(22, 0, 0), 12e6)
 		for range 60 {
 			h.reads(time.Minute, 12e6)
@@ -40,15 +42,18 @@ func TestCoarseCounter(t *testing.T) {
 		}
 	})
 	t.Run("is not overtaken by more than a step", func(t *testing.T) {
-		h := start(t, reading.Of(99000))
+		h := coarse(t, reading.Of(99000))
 		h.reads(0, 12e6)
 		for range 60 * 24 {
 			h.reads(time.Minute, 12e6)
 		}
 		h.produced(h.reads(time.Minute, 12e6), 13e6)
 	})
+}
+
+func TestCoarseCounterAndGaps(t *testing.T) {
 	t.Run("catches up what was missed, not as today's", func(t *testing.T) {
-		h := start(t, reading.Of(0))
+		h := coarse(t, reading.Of(0))
 		h.readsAt(h.local(21, 0, 0), 12e6)
 		h.reads(time.Minute, 12e6)
 		h.restart()
@@ -60,7 +65,7 @@ func TestCoarseCounter(t *testing.T) {
 		h.today(out, 0)
 	})
 	t.Run("does not count as today's what nobody saw", func(t *testing.T) {
-		h := start(t, reading.Of(0))
+		h := coarse(t, reading.Of(0))
 		h.readsAt(h.local(22, 0, 0), 12e6)
 		var out ledger.Outcome
 		for _, wh := range []float64{13e6, 13e6, 14e6, 14e6} {
@@ -70,16 +75,26 @@ func TestCoarseCounter(t *testing.T) {
 		h.today(out, 0)
 	})
 	t.Run("steps where there is no power to go by", func(t *testing.T) {
-		h := start(t, reading.Value{})
-		h.reads(0, 12e6)
+		h := coarse(t, reading.Value{})
+		h.readsAt(h.local(22, 0, 0), 12e6)
 		h.produced(h.reads(time.Minute, 13e6), 12e6)
-		h.produced(h.reads(time.Minute, 13e6), 13e6)
+		out := h.reads(time.Minute, 13e6)
+		h.produced(out, 13e6)
+		h.noToday(out)
 	})
 	t.Run("does not step by a glitch", func(t *testing.T) {
-		h := start(t, reading.Value{})
+		h := coarse(t, reading.Value{})
 		h.reads(0, 12e6)
 		h.produced(h.reads(time.Minute, 13e6), 12e6)
 		h.produced(h.reads(time.Minute, 12e6), 12e6)
 		h.produced(h.reads(time.Minute, 15e6), 12e6)
+	})
+	t.Run("gives way to a fine one without a step", func(t *testing.T) {
+		h := coarse(t, reading.Of(3000))
+		h.reads(0, 12e6)
+		h.reads(10*time.Minute, 12e6)
+		h.production("v1/lifetime", 6500)
+		h.produced(h.reads(time.Minute, 12.7e6), 12e6+500)
+		h.produced(h.reads(time.Minute, 12.7e6+50), 12e6+550)
 	})
 }

@@ -30,6 +30,7 @@ type counter struct {
 	// Seen is the time of the last input it was part of.
 	Seen int64 `json:"seen,omitempty"`
 
+	used         bool   // some flow is made of it
 	tick         uint64 // that input
 	maxW, stepWh float64
 	verdict      verdict
@@ -152,11 +153,8 @@ func (c *counter) unwrapped(s sample, rise float64) bool {
 // believe goes on to the sample, which gained wh.
 func (c *counter) believe(s sample, wh float64) verdict {
 	v := verdict{}
-	if t := c.Trial; t != nil {
-		v.event = eventReturned
-		if t.Late {
-			v = verdict{reason: ReasonJumped, event: eventReturned, value: t.First, limit: t.Limit}
-		}
+	if t := c.Trial; t != nil && t.Late {
+		v = verdict{reason: ReasonJumped, value: t.First, limit: t.Limit}
 	}
 	c.Credit = min(roundingWh, max(0, c.reach(s)-max(wh, 0)))
 	c.Total += wh

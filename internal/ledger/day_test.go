@@ -32,21 +32,23 @@ func (h *home) today(out ledger.Outcome, want float64) {
 	h.near("today.production_wh", out.Today.ProductionWh, want)
 }
 
+// producer is a home with one production counter.
+func producer(t *testing.T) *home {
+	h := newHome(t)
+	h.production("ct", 6500)
+	return h
+}
+
 func TestToday(t *testing.T) {
-	start := func(t *testing.T) *home {
-		h := newHome(t)
-		h.production("ct", 6500)
-		return h
-	}
 	t.Run("is absent until midnight was seen", func(t *testing.T) {
-		h := start(t)
+		h := producer(t)
 		h.noToday(h.readsAt(h.local(21, 12, 0), 1000))
 		h.noToday(h.readsAt(h.local(21, 23, 59), 1500))
 		h.today(h.readsAt(h.local(22, 0, 0), 1500), 0)
 		h.today(h.readsAt(h.local(22, 0, 1), 1501), 1)
 	})
 	t.Run("begins between two samples by their share", func(t *testing.T) {
-		h := start(t)
+		h := producer(t)
 		h.readsAt(h.local(21, 23, 50), 1000)
 		out := h.readsAt(h.local(22, 0, 5), 1015)
 		h.today(out, 5)
@@ -55,14 +57,14 @@ func TestToday(t *testing.T) {
 		}
 	})
 	t.Run("goes on over a restart", func(t *testing.T) {
-		h := start(t)
+		h := producer(t)
 		h.readsAt(h.local(22, 0, 0), 1000)
 		h.readsAt(h.local(22, 9, 0), 3000)
 		h.restart()
 		h.today(h.readsAt(h.local(22, 15, 0), 9000), 8000)
 	})
 	t.Run("shares an outage over midnight and says so", func(t *testing.T) {
-		h := start(t)
+		h := producer(t)
 		h.readsAt(h.local(21, 20, 0), 1000)
 		h.restart()
 		out := h.readsAt(h.local(22, 6, 0), 2000)
@@ -71,8 +73,11 @@ func TestToday(t *testing.T) {
 			t.Fatalf("estimated %v", out.Estimated)
 		}
 	})
+}
+
+func TestTodayAfterLongGaps(t *testing.T) {
 	t.Run("is absent after a longer one until the next midnight", func(t *testing.T) {
-		h := start(t)
+		h := producer(t)
 		h.readsAt(h.local(21, 20, 0), 1000)
 		h.restart()
 		h.noToday(h.readsAt(h.local(22, 9, 0), 2000))
@@ -80,20 +85,29 @@ func TestToday(t *testing.T) {
 		h.today(h.readsAt(h.local(23, 0, 1), 2500), 0)
 	})
 	t.Run("counts an outage within the day", func(t *testing.T) {
-		h := start(t)
+		h := producer(t)
 		h.readsAt(h.local(22, 0, 0), 1000)
 		h.restart()
 		h.today(h.readsAt(h.local(22, 23, 0), 31000), 30000)
 	})
 	t.Run("is known after a night in which nothing moved", func(t *testing.T) {
-		h := start(t)
+		h := producer(t)
 		h.readsAt(h.local(21, 17, 0), 1000)
 		h.restart()
 		out := h.readsAt(h.local(22, 7, 0), 1000)
 		h.today(out, 0)
 	})
+	t.Run("is known after a winter night with one small report", func(t *testing.T) {
+		h := producer(t)
+		h.readsAt(h.local(21, 16, 0), 1000)
+		out := h.readsAt(h.local(22, 8, 0), 1016)
+		h.today(out, 8)
+		if len(out.Estimated) != 0 {
+			t.Fatalf("estimated %v", out.Estimated)
+		}
+	})
 	t.Run("follows a change of zone", func(t *testing.T) {
-		h := start(t)
+		h := producer(t)
 		for m := range 26 * 60 {
 			h.readsAt(h.local(21, 20, m), 1000+float64(m))
 		}
@@ -102,13 +116,13 @@ func TestToday(t *testing.T) {
 		h.today(h.readsAt(at, 2560), 1560-24*60-15)
 	})
 	t.Run("is absent without a zone", func(t *testing.T) {
-		h := start(t)
+		h := producer(t)
 		h.readsAt(h.local(22, 0, 0), 1000)
 		h.in.Zone = nil
 		h.noToday(h.reads(time.Minute, 1000))
 	})
 	t.Run("can be recalled from history", func(t *testing.T) {
-		h := start(t)
+		h := producer(t)
 		h.l.Resume(h.in.Gateway, reading.Energy{ProductionWh: reading.Of(9000)}, h.local(22, 11, 0))
 		h.l.Recall(h.in.Gateway, reading.Energy{ProductionWh: reading.Of(2000)}, h.local(22, 0, 0))
 		h.today(h.readsAt(h.local(22, 11, 1), 777000), 7000)

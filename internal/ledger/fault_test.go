@@ -69,6 +69,10 @@ func TestZeros(t *testing.T) {
 		}
 		h.produced(h.reads(time.Second, 5900), 5900)
 	})
+}
+
+// Zeros that ask for more than one answer's patience.
+func TestMoreZeros(t *testing.T) {
 	t.Run("are not taken for a wrap", func(t *testing.T) {
 		h := newHome(t)
 		h.production("sum", 6500)

@@ -1,8 +1,6 @@
 package ledger
 
-import (
-	"envoyd/internal/reading"
-)
+import "envoyd/internal/reading"
 
 // term is a counter's part in a flow. Seen is the counter's Total up to which
 // the flow has it.
@@ -41,6 +39,8 @@ type flow struct {
 	Estimated bool  `json:"estimated,omitempty"`
 	// Rebase says that the counters behind the flow are others than before.
 	Rebase bool `json:"rebase,omitempty"`
+	// Coarse says that Published went by power between a counter's steps.
+	Coarse bool `json:"coarse,omitempty"`
 }
 
 // resume goes on from what the store has published.
@@ -138,6 +138,9 @@ func (f *flow) count(at int64, tick uint64, held bool) bool {
 	} else if !f.Rebase && !held {
 		f.Balance += delta
 	}
+	if f.Rebase && f.Coarse { // a coarse counter says less than was published
+		f.Balance, f.Coarse = f.Published, false
+	}
 	f.Rebase = false
 	return true
 }
@@ -202,6 +205,7 @@ func (f *flow) match(h *house, terms []reading.Term) (switched bool) {
 	if f.Born && !kept {
 		f.Rebase = true
 	}
+	h.markUsed()
 	return f.Rebase && len(old) > 0
 }
 

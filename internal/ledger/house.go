@@ -83,16 +83,24 @@ func (h *house) match(in Input, out *Outcome, log *slog.Logger) {
 	}
 }
 
-// prune forgets counters that are part of no flow.
-func (h *house) prune() {
-	used := map[string]bool{}
+// markUsed notes which counters are part of a flow; others are not judged.
+func (h *house) markUsed() {
+	for _, c := range h.counters {
+		c.used = false
+	}
 	for i := range h.flows {
 		for _, t := range h.flows[i].Terms {
-			used[t.Name] = true
+			if t.counter != nil {
+				t.counter.used = true
+			}
 		}
 	}
-	for name := range h.counters {
-		if !used[name] {
+}
+
+// prune forgets the counters that are not used.
+func (h *house) prune() {
+	for name, c := range h.counters {
+		if !c.used {
 			delete(h.counters, name)
 		}
 	}
@@ -133,7 +141,7 @@ func (h *house) takeAll(in Input, out *Outcome, l *Ledger) {
 	for i := range in.Counters {
 		raw := &in.Counters[i]
 		c, ok := h.counters[raw.Name]
-		if !ok || c.tick == h.tick {
+		if !ok || !c.used || c.tick == h.tick {
 			continue
 		}
 		c.tick, c.Seen = h.tick, h.at
@@ -174,7 +182,7 @@ func (h *house) onlyZeros(counters []reading.Counter) bool {
 	any := false
 	for i := range counters {
 		c, ok := h.counters[counters[i].Name]
-		if !ok {
+		if !ok || !c.used {
 			continue
 		}
 		if c.known() || counters[i].Wh != 0 {
@@ -298,7 +306,7 @@ func (h *house) publish(in Input, out *Outcome) {
 		}
 		*out.Energy.At(name) = reading.Of(f.Published)
 		set.add(i, f.Estimated)
-		if !known {
+		if !known || f.Power.At == 0 && f.stepWh() > fineWh {
 			continue
 		}
 		if m, ok := f.Marks.at(h.day.start); ok {

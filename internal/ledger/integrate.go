@@ -52,7 +52,7 @@ func (f *flow) settle(a *reading.Account, at int64, tick uint64) {
 		f.adopt(at)
 	}
 	if step := f.stepWh(); f.Born && step > 0 && f.Power.At != 0 {
-		f.Estimated = true
+		f.Estimated, f.Coarse = true, true
 		f.follow(at, area, step)
 		return
 	}

@@ -49,6 +49,10 @@ const (
 	together = 5 * minute
 	// shareGap is the longest gap that is shared between the days.
 	shareGap = 12 * hour
+	// littleWh is shared over any gap, and without calling it an estimate.
+	littleWh = 100
+	// fineWh is the coarsest counter that a day can be told from.
+	fineWh = 1000
 	// clockSlack is how far time may step back without meaning a clock that
 	// was set; setBack is the time granted to hardware when it was.
 	clockSlack = 2 * minute

@@ -24,7 +24,9 @@ func (m marks) at(ms int64) (mark, bool) {
 
 // span notes the quarter hours passed between two moments at which the flow
 // stood at fromWh and toWh. Over more than shareGap nobody knows when it
-// rose, so those quarter hours have no mark.
+// rose, so those quarter hours have no mark; where it hardly rose (the winter
+// night of a gateway that only knows its microinverters' reports) it does not
+// matter.
 func (m marks) span(from int64, fromWh float64, to int64, toWh float64) marks {
 	first, last := from/quarter+1, to/quarter
 	if from == 0 {
@@ -33,10 +35,10 @@ func (m marks) span(from int64, fromWh float64, to int64, toWh float64) marks {
 	if first > last {
 		return m
 	}
-	if to-from > shareGap && from != 0 && fromWh != toWh {
+	if to-from > shareGap && from != 0 && toWh-fromWh > littleWh {
 		return m.cut(first, last)
 	}
-	rough := to-from > quarter && fromWh != toWh
+	rough := to-from > quarter && toWh-fromWh > littleWh
 	for q := max(first, last-maxMarks+1); q <= last; q++ {
 		wh := toWh
 		if to > from && fromWh != toWh {

@@ -65,4 +65,7 @@ func TestStateStaysSmall(t *testing.T) {
 	if info.Size() > 200<<10 {
 		t.Fatalf("the state is %d bytes", info.Size())
 	}
+	if h.open(); h.l.Damaged() != nil {
+		t.Fatal(h.l.Damaged())
+	}
 }

@@ -96,6 +96,7 @@ func (hs houseState) restore() (*house, error) {
 			h.bind(&h.flows[i].Terms[j])
 		}
 	}
+	h.markUsed()
 	return h, nil
 }
 

@@ -91,7 +91,9 @@ type Account struct {
 	Terms []Term
 	// PowerW is the power whose positive part is integrated where no counter
 	// exists, in W, already signed so that positive means this flow; absent
-	// while it is unknown (the time without it counts nothing).
+	// while it is unknown (the time without it counts nothing). With terms it
+	// is only used where a counter has a StepWh: the flow then goes by power
+	// between the steps; without it, by whole steps, and has no today.
 	PowerW Value
 	// Held says that the flow does not count at present: import and export
 	// while off-grid.
