@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"envoyd/internal/reading"
@@ -60,20 +61,26 @@ func (s *Server) reading(w http.ResponseWriter, r *http.Request) {
 
 var errSpan = errors.New("write a span such as 30s, 1m, 6h or 1d")
 
+// longestSpan is a century: longer is a slip of the pen, and must not wrap.
+const longestSpan = 100 * 365 * 24 * time.Hour
+
 // span parses 30s, 15m, 6h and also 1d, 2w and plain seconds.
 func span(text string) (time.Duration, error) {
-	if n, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(n) * time.Second, nil
+	number, factor := text, time.Second
+	switch {
+	case strings.HasSuffix(text, "d"):
+		number, factor = text[:len(text)-1], 24*time.Hour
+	case strings.HasSuffix(text, "w"):
+		number, factor = text[:len(text)-1], 7*24*time.Hour
 	}
-	if len(text) > 1 {
-		factor := map[byte]time.Duration{'d': 24 * time.Hour, 'w': 7 * 24 * time.Hour}[text[len(text)-1]]
-		n, err := strconv.ParseUint(text[:len(text)-1], 10, 16)
-		if factor > 0 && err == nil {
-			return time.Duration(n) * factor, nil
+	if n, err := strconv.ParseUint(number, 10, 64); err == nil {
+		if n > uint64(longestSpan/factor) {
+			return 0, errSpan
 		}
+		return time.Duration(n) * factor, nil
 	}
 	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 {
+	if err != nil || d < 0 || d > longestSpan {
 		return 0, errSpan
 	}
 	return d, nil
@@ -88,7 +95,8 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 	series, err := s.cfg.History(r.Context(), q)
 	switch {
 	case errors.Is(err, ErrQuery):
-		problem(w, http.StatusBadRequest, err.Error())
+		problem(w, http.StatusBadRequest, strings.ReplaceAll(err.Error(), ErrQuery.Error()+": ", ""))
+	case err != nil && r.Context().Err() != nil: // the asker went away
 	case err != nil:
 		s.cfg.Log.Warn("history not read", "error", err)
 		problem(w, http.StatusInternalServerError, "the history cannot be read at present")
@@ -130,7 +138,7 @@ func parseQuery(r *http.Request) (Query, error) {
 
 // appendJSON writes {"columns": […], "rows": [[time, …], …]}; missing is null.
 func (s Series) appendJSON(b []byte) []byte {
-	columns, _ := json.Marshal(s.Columns) // texts always marshal
+	columns, _ := json.Marshal(append([]string{}, s.Columns...)) // texts always marshal, and none is [] rather than null
 	b = append(append(b, `{"columns":`...), columns...)
 	b = append(b, `,"rows":[`...)
 	for i, t := range s.Times {

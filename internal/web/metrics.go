@@ -78,6 +78,8 @@ func collectReading(ch chan<- prometheus.Metric, r *reading.Reading) {
 			counter(ch, energyDesc, n, r.Gateway, strings.TrimSuffix(f.Name, "_wh"))
 		}
 	}
+	// The time stays when power is stale: how old it is, is what an alarm asks.
+	gauge(ch, timestampDesc, float64(r.Time.UnixMilli())/1000, r.Gateway)
 	if r.Quality != reading.Good {
 		return
 	}
@@ -86,7 +88,6 @@ func collectReading(ch chan<- prometheus.Metric, r *reading.Reading) {
 			gauge(ch, powerDesc, n, r.Gateway, strings.TrimSuffix(f.Name, "_w"))
 		}
 	}
-	gauge(ch, timestampDesc, float64(r.Time.UnixMilli())/1000, r.Gateway)
 }
 
 func collectGateway(ch chan<- prometheus.Metric, g Gateway) {
@@ -94,16 +95,26 @@ func collectGateway(ch chan<- prometheus.Metric, g Gateway) {
 	counter(ch, failuresDesc, float64(g.Failures), g.Gateway)
 	counter(ch, refusedDesc, float64(g.Refused), g.Gateway)
 	counter(ch, heldDesc, float64(g.Held), g.Gateway)
-	gauge(ch, latencyDesc, g.LatencyMs/1000, g.Gateway)
+	if g.LatencyMs > 0 {
+		gauge(ch, latencyDesc, g.LatencyMs/1000, g.Gateway)
+	}
 	if !g.TokenExpires.IsZero() {
 		gauge(ch, tokenDesc, float64(g.TokenExpires.Unix()), g.Gateway)
 	}
 }
 
 func gauge(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
-	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	send(ch, d, prometheus.GaugeValue, v, labels)
 }
 
 func counter(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
-	ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	send(ch, d, prometheus.CounterValue, v, labels)
+}
+
+// send leaves a series out that cannot be written, a label that is not UTF-8,
+// rather than end the program.
+func send(ch chan<- prometheus.Metric, d *prometheus.Desc, kind prometheus.ValueType, v float64, labels []string) {
+	if m, err := prometheus.NewConstMetric(d, kind, v, labels...); err == nil {
+		ch <- m
+	}
 }

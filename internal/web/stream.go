@@ -7,8 +7,13 @@ import (
 	"time"
 )
 
-// heartbeat keeps connections through proxies and finds out who went away.
+// heartbeat is how often something is sent when nothing changes, which keeps
+// connections through proxies open and finds out who went away.
 const heartbeat = 15 * time.Second
+
+// takeWithin is how long a listener may take for one event: a phone that fell
+// asleep must not hold a place for ever.
+const takeWithin = 15 * time.Second
 
 // stream sends each new reading as a server-sent event.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
@@ -27,9 +32,15 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
+	control := http.NewResponseController(w)
+	// The server's limit for reading a request would end the stream too.
+	if control.SetReadDeadline(time.Time{}) != nil {
+		problem(w, http.StatusInternalServerError, "this connection cannot carry a stream")
+		return
+	}
 	listener := s.cfg.Hub.Listen()
 	defer listener.Close()
-	out := &events{w: w, control: http.NewResponseController(w)}
+	out := &events{w: w, control: control}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	if !out.send(": welcome\n\n") {
@@ -38,8 +49,6 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	for ok := true; ok; {
 		select {
 		case <-r.Context().Done():
-			return
-		case <-s.done:
 			return
 		case <-beat.C:
 			ok = out.send(": \n\n")
@@ -50,15 +59,14 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// events writes to one listener, who has a while to take each event: a phone
-// that fell asleep must not hold a place for ever.
+// events writes to one listener, who has a while to take each event.
 type events struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 }
 
 func (e *events) send(text string) bool {
-	if e.control.SetWriteDeadline(time.Now().Add(heartbeat)) != nil {
+	if e.control.SetWriteDeadline(time.Now().Add(takeWithin)) != nil {
 		return false
 	}
 	if _, err := e.w.Write([]byte(text)); err != nil {

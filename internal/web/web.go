@@ -11,13 +11,14 @@ package web
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"os"
+	"strconv"
 	"time"
 
 	"envoyd/internal/live"
@@ -25,20 +26,19 @@ import (
 	"envoyd/internal/status"
 )
 
-//go:embed static
-var static embed.FS
-
 // Config says what is shown. Hub, Board and Log are needed.
 type Config struct {
 	Listen string   // host:port
 	Hosts  []string // further names it may be called by
 	Hub    *live.Hub
 	Board  *status.Board
-	// History answers a query; ErrQuery marks what the one who asked got wrong.
+	// History answers a query; ErrQuery marks what the one who asked got
+	// wrong. Nil: there is no history.
 	History func(ctx context.Context, q Query) (Series, error)
-	// Gateways tells what is known of each gateway beside its readings.
+	// Gateways tells what is known of each gateway beside its readings. Nil:
+	// nothing is.
 	Gateways func() []Gateway
-	// Daemon tells how the daemon's own parts fare.
+	// Daemon tells how the daemon's own parts fare. Nil: nothing is known.
 	Daemon  func() Daemon
 	Version string
 	Log     *slog.Logger
@@ -76,8 +76,8 @@ type Query struct {
 	Step     time.Duration
 }
 
-// Series is history: a row for each step. Values are in the order of Columns
-// after "time".
+// Series is history: a row for each step. The first of Columns is "time";
+// Values are in the order of the others.
 type Series struct {
 	Columns []string
 	Times   []time.Time
@@ -96,12 +96,20 @@ type Server struct {
 	cfg     Config
 	handler http.Handler
 	streams chan struct{} // a place per open stream
-	done    chan struct{} // closed at the end, so that streams end too
 }
 
 // New returns a Server that does not listen yet.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, streams: make(chan struct{}, maxStreams), done: make(chan struct{})}
+	if cfg.History == nil {
+		cfg.History = func(context.Context, Query) (Series, error) { return Series{Columns: []string{"time"}}, nil }
+	}
+	if cfg.Gateways == nil {
+		cfg.Gateways = func() []Gateway { return nil }
+	}
+	if cfg.Daemon == nil {
+		cfg.Daemon = func() Daemon { return Daemon{} }
+	}
+	s := &Server{cfg: cfg, streams: make(chan struct{}, maxStreams)}
 	s.handler = s.routes()
 	return s
 }
@@ -109,19 +117,22 @@ func New(cfg Config) *Server {
 // Handler answers without looking at the Host header, for the Unix socket.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// How long the server waits for the next try to listen, and for headers.
+// How long the server waits: for the next try to listen, for the headers and
+// the whole of a request, for an answer to be taken (a stream sets its own
+// limit for each event), for the next request on a connection, and at the end
+// for answers on their way.
 const (
 	listenAgain    = 30 * time.Second
 	headersWithin  = 10 * time.Second
 	requestWithin  = 30 * time.Second
+	answerWithin   = time.Minute
 	idleConnection = 2 * time.Minute
+	endWithin      = 2 * time.Second
 )
 
 // Run serves until ctx ends. A port that is taken is a condition and tried
 // again: readings are kept and published all the same.
 func (s *Server) Run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { close(s.done) })
-	defer stop()
 	for ctx.Err() == nil {
 		err := s.serve(ctx)
 		if err == nil || ctx.Err() != nil {
@@ -142,24 +153,40 @@ func (s *Server) serve(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the page cannot listen on %s: %w", s.cfg.Listen, err)
 	}
-	s.cfg.Board.Set("http", status.Green, "the page is at http://"+l.Addr().String()+"/", "")
+	s.cfg.Board.Set("http", status.Green, "the page is at "+pageURL(l.Addr()), "")
 	return s.Serve(ctx, l)
 }
 
-// Serve answers on l until ctx ends.
+// pageURL names the page in a way that a browser can go to: an address that
+// stands for all of this computer's is replaced by its name.
+func pageURL(addr net.Addr) string {
+	listening, err := netip.ParseAddrPort(addr.String())
+	if err != nil || !listening.Addr().IsUnspecified() {
+		return "http://" + addr.String() + "/"
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		name = "localhost"
+	}
+	return "http://" + net.JoinHostPort(name, strconv.Itoa(int(listening.Port()))) + "/"
+}
+
+// Serve answers on l until ctx ends; streams end with it.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
 		Handler:           s.guard(s.handler),
 		ReadHeaderTimeout: headersWithin,
 		ReadTimeout:       requestWithin,
+		WriteTimeout:      answerWithin,
 		IdleTimeout:       idleConnection,
 		MaxHeaderBytes:    16 << 10,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
 		defer cancel()
 		if server.Shutdown(end) != nil {
 			_ = server.Close() // who has not finished by now is cut off
@@ -176,13 +203,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 func (s *Server) routes() http.Handler {
-	files, err := fs.Sub(static, "static")
-	if err != nil {
-		panic(err) // the folder is compiled in
-	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", http.FileServerFS(files))
-	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(files)))
+	for _, f := range pageFiles() {
+		mux.Handle("GET "+f.path, f)
+	}
 	mux.HandleFunc("GET /api/v1/readings", s.readings)
 	mux.HandleFunc("GET /api/v1/readings/{gateway}", s.reading)
 	mux.HandleFunc("GET /api/v1/stream", s.stream)
