@@ -102,7 +102,7 @@ func (s *site) ensureToken(ctx context.Context) error {
 	if err != nil || !needsToken(info) {
 		return err
 	}
-	return s.keeper.Renew(ctx)
+	return s.keeper.Ensure(ctx)
 }
 
 // sites returns the configured gateways, or the one there is.
