@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"envoyd/internal/sim/account"
@@ -72,6 +73,9 @@ type Sim struct {
 	site   gateway.Site
 	faults *fault.Switches
 	close  []func() error
+
+	mu        sync.Mutex
+	announced *announce.Announcement
 }
 
 // Start builds the home and begins to listen.
@@ -89,7 +93,7 @@ func Start(cfg Config) (*Sim, error) {
 	}
 	s.Gateway, err = gateway.New(gateway.Config{
 		Address: cfg.Listen, Listener: cfg.Listener, Site: s.site, Accept: s.accept, Strict: cfg.Strict,
-		Latency: cfg.Latency, CertLife: cfg.CertLife, Faults: s.faults, Actions: s.actions(), Log: cfg.Log,
+		Latency: cfg.Latency, CertLife: cfg.CertLife, Faults: s.faults, Actions: s.actions(), Moved: s.moved, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -120,14 +124,48 @@ func (s *Sim) surround() error {
 		s.Broker, s.close = b, append(s.close, b.Close)
 	}
 	if s.cfg.MDNS {
-		id := s.Identity()
-		a, err := announce.Start(announce.Config{Address: s.Gateway.Addr(), Serial: id.Serial, Firmware: id.Firmware})
-		if err != nil {
-			return err
-		}
-		s.close = append(s.close, a.Close)
+		s.close = append(s.close, s.silence)
+		return s.announce(s.Gateway.Addr())
 	}
 	return nil
+}
+
+// announce makes the gateway known at an address, and no longer at another.
+func (s *Sim) announce(address string) error {
+	if err := s.silence(); err != nil {
+		return err
+	}
+	id := s.Identity()
+	a, err := announce.Start(announce.Config{Address: address, Serial: id.Serial, Firmware: id.Firmware})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.announced = a
+	return nil
+}
+
+// silence ends the announcement, if there is one.
+func (s *Sim) silence() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.announced == nil {
+		return nil
+	}
+	err := s.announced.Close()
+	s.announced = nil
+	return err
+}
+
+// moved lets the announcement follow the gateway.
+func (s *Sim) moved(address string) {
+	if !s.cfg.MDNS {
+		return
+	}
+	if err := s.announce(address); err != nil && s.cfg.Log != nil {
+		s.cfg.Log.Error("gateway is not announced at its new address", "error", err)
+	}
 }
 
 // build makes what the gateway shows.

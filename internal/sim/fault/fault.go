@@ -111,7 +111,7 @@ func (s *Switches) Active() []Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire()
-	return slices.Clone(s.on)
+	return append([]Fault{}, s.on...)
 }
 
 // On reports whether a fault is on for a path, without using it up.

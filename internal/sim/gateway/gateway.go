@@ -46,6 +46,7 @@ type Config struct {
 	CertLife time.Duration            // from now until the certificate ends; 0 = a year; negative = it has ended
 	Faults   *fault.Switches          // nil = healthy
 	Actions  map[string]Action        // more switches under /_sim
+	Moved    func(address string)     // told after each Move; may be nil
 	Log      *slog.Logger             // nil = silent
 }
 
@@ -205,6 +206,9 @@ func (g *Gateway) Move(address string) (string, error) {
 	for _, p := range old {
 		p.Close() //nolint:errcheck // closing it again changes nothing
 		p.dropAll(false)
+	}
+	if g.cfg.Moved != nil {
+		g.cfg.Moved(g.Addr())
 	}
 	return g.Addr(), nil
 }

@@ -42,10 +42,10 @@ func (h *Home) island(t time.Time, made, load float64) Flow {
 		made -= excess
 	}
 	production := made - h.standby(made)
-	f := Flow{ProductionW: production, BatteryW: battery}
-	f.ConsumptionW = math.Max(0, production+battery)
-	f.BatteryW = f.ConsumptionW - production
-	return h.onPhases(t, f)
+	if production+battery < 0 { // dark, and nothing that could feed even the inverters
+		production, battery = 0, 0
+	}
+	return h.onPhases(t, Flow{ProductionW: production, ConsumptionW: production + battery, BatteryW: battery})
 }
 
 // standby is the draw of the inverters at night in W.

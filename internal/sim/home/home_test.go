@@ -166,6 +166,17 @@ func TestSpeedCompressesTheDayButNotTheCounters(t *testing.T) {
 	}
 }
 
+func TestOffGridInTheDarkWithoutABatteryNothingFlows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := home.New(home.Config{}) // a bubble begins at midnight
+		h.OffGrid(true)
+		time.Sleep(2 * time.Second)
+		if f := h.Truth(time.Now()).Flow; f != (home.Flow{}) {
+			t.Errorf("%+v", f)
+		}
+	})
+}
+
 func TestOffGridNothingComesFromTheGrid(t *testing.T) {
 	h := home.New(home.Config{Batteries: 1, SoCPct: 99})
 	h.OffGrid(true)
