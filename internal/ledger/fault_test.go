@@ -331,6 +331,17 @@ func TestRoundingIsNoLicence(t *testing.T) {
 	}
 }
 
+func TestCounterOfNoFlowIsNotJudged(t *testing.T) {
+	h := newHome(t)
+	h.production("v1", 6500)
+	h.reads(0, 5000)
+	h.production("ct", 6500)
+	h.in.Counters = append(h.in.Counters, reading.Counter{Name: "v1", MaxW: 6500})
+	if out := h.reads(time.Second, 7000, 0); out.Hold || len(out.Refused) != 0 {
+		t.Fatalf("hold %v, refused %v", out.Hold, out.Refused)
+	}
+}
+
 func TestZeroOfAMeterWithoutTimeIsHeld(t *testing.T) {
 	h := newHome(t)
 	h.production("ct", 6500)

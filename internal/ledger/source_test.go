@@ -107,6 +107,16 @@ func TestConsumption(t *testing.T) {
 		h := start(t)
 		h.near("consumption", h.reads(time.Minute, 9050, 10, 4010, 3020, 1000, 1210).Energy.ConsumptionWh, 9820)
 	})
+	t.Run("starts with the sum when its last term appears", func(t *testing.T) {
+		h := newHome(t)
+		h.house()
+		all := h.in.Counters
+		h.in.Counters = all[:5]
+		h.reads(0, 9000, 10, 4000, 3000, 1000)
+		h.reads(time.Minute, 9100, 10, 4000, 3000, 1000)
+		h.in.Counters = all
+		h.near("consumption", h.reads(time.Minute, 9200, 10, 4000, 3000, 1000, 1200).Energy.ConsumptionWh, 9990)
+	})
 	t.Run("holds rather than fall, and catches up", func(t *testing.T) {
 		h := start(t)
 		h.near("consumption", h.reads(time.Minute, 9000, 10, 4000, 3020, 1000, 1200).Energy.ConsumptionWh, 9790)
