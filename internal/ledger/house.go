@@ -179,7 +179,7 @@ func positive(n, fallback float64) float64 {
 // zeros must not become the level that its real counters jump from. Zeros that
 // last are true: nothing was ever counted.
 func (h *house) onlyZeros(counters []reading.Counter) bool {
-	any := false
+	some := false
 	for i := range counters {
 		c, ok := h.counters[counters[i].Name]
 		if !ok || !c.used {
@@ -189,9 +189,9 @@ func (h *house) onlyZeros(counters []reading.Counter) bool {
 			h.zeroSince = 0
 			return false
 		}
-		any = true
+		some = true
 	}
-	if !any {
+	if !some {
 		return false
 	}
 	if h.zeroSince == 0 || h.zeroSince > h.at {
