@@ -16,11 +16,11 @@ const nativeLatency = 40 * time.Millisecond
 
 // options are the command line.
 type options struct {
-	listen, capture, serial, broker, cloud, cloudCA string
-	mdns, printToken                                bool
-	speed                                           float64
-	preset                                          sim.Preset
-	latency                                         time.Duration
+	listen, capture, serial, broker, cloud, cloudCA, token string
+	mdns, printToken                                       bool
+	speed                                                  float64
+	preset                                                 sim.Preset
+	latency                                                time.Duration
 }
 
 const usage = `envoysim plays a home with an Enphase gateway.
@@ -68,6 +68,7 @@ func parseOptions(args []string, errs io.Writer) (options, error) {
 	flags.Float64Var(&o.speed, "speed", 1, "how much `faster` sun and loads go than the clock")
 	flags.StringVar(&preset, "preset", sim.MeteredBattery.String(), "which `home` is modelled")
 	flags.DurationVar(&o.latency, "latency", nativeLatency, "`time` that a native page takes; slow pages take ten times that")
+	flags.StringVar(&o.token, "token", "", "a `token` that the gateway accepts whatever it says")
 	flags.BoolVar(&o.printToken, "print-token", false, "print an owner token for the gateway (for tests)")
 	if err := flags.Parse(args); err != nil {
 		return o, err

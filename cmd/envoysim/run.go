@@ -57,11 +57,15 @@ func simulate(ctx context.Context, o options, out, errs io.Writer) error {
 
 // config is what the options ask for.
 func (o options) config(log *slog.Logger) sim.Config {
-	return sim.Config{
+	cfg := sim.Config{
 		Listen: o.listen, Serial: o.serial, Capture: o.capture, Preset: o.preset, Latency: o.latency,
 		Cloud: o.cloud, CloudTLS: o.cloudCA != "", Broker: o.broker, MDNS: o.mdns,
 		Home: home.Config{Speed: o.speed, Zone: hostZone()}, Log: log,
 	}
+	if o.token != "" {
+		cfg.Accept = []string{o.token}
+	}
+	return cfg
 }
 
 // report prints a line for each service and leaves the authority's certificate

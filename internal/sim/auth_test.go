@@ -82,6 +82,16 @@ func TestDroppedSessionComesBackAndExpiredTokenDoesNot(t *testing.T) {
 	c.login()
 }
 
+func TestGivenTokensAreAcceptedAsTheyAre(t *testing.T) {
+	c := start(t, sim.Config{Home: noon(), Accept: []string{"any.text.here"}})
+	for token, want := range map[string]int{"any.text.here": 200, "other.text.here": 401} {
+		c.bearer, c.cookie = token, ""
+		if res, _ := c.ask("GET", "/auth/check_jwt"); res.StatusCode != want {
+			t.Errorf("%s: %s", token, res.Status)
+		}
+	}
+}
+
 func TestPlainHTTPIsSentToHTTPS(t *testing.T) {
 	c := start(t, sim.Config{Home: noon()})
 	plain := strings.Replace(c.sim.Gateway.URL(), "https:", "http:", 1)
