@@ -52,7 +52,9 @@ func (s *Store) openDB() (kept, error) {
 			return kept{}, fmt.Errorf("setting a damaged file aside: %w", err)
 		}
 		s.log.Warn("history damaged, set aside and begun anew", "file", aside, "error", err)
+		s.mu.Lock()
 		s.notice = "The history was damaged; it was set aside as " + aside + " and a new one begun."
+		s.mu.Unlock()
 		db, err = openChecked(s.dbPath())
 	}
 	if err != nil {
@@ -80,7 +82,7 @@ func openChecked(path string) (*sql.DB, error) {
 		return nil, fmt.Errorf("opening the history: %w", err)
 	}
 	db.SetMaxOpenConns(1)
-	if err := errors.Join(check(db), nil); err != nil {
+	if err := check(db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	if err := migrate(db, migrations); err != nil {

@@ -19,7 +19,7 @@
 // segment costs at most itself, a delivered one is recycled as the next file,
 // and a damaged database is filled again from the segments. SQLite holds what
 // it is good at: minutes, quarter hours, days, inverter reports, and a copy of
-// the cursors, written once in ten minutes in one transaction with the
+// the cursors, written once in twenty minutes in one transaction with the
 // sequence it reaches to. A crash neither loses a reading there nor counts it
 // twice: everything behind that sequence is summed up anew from the segments.
 //

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"syscall"
 )
 
@@ -24,7 +26,8 @@ func (s *Store) Health() (ok bool, message, mend string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.failure == nil {
-		for doing, err := range s.trouble {
+		if failing := slices.Sorted(maps.Keys(s.trouble)); len(failing) > 0 {
+			doing, err := failing[0], s.trouble[failing[0]]
 			return false, fmt.Sprintf("The store in %s is written, but its upkeep (%s) fails: %v.", s.cfg.Dir, doing, err), mendFor(err)
 		}
 		if s.dropped > 0 {

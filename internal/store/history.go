@@ -132,8 +132,11 @@ func (s *Store) chooseGateway(q *Query) error {
 }
 
 // oldestRaw is the measurement time from which on all readings are kept in
-// full. The caller holds mu.
+// full; zero when none was ever deleted. The caller holds mu.
 func (s *Store) oldestRaw() time.Time {
+	if s.journal.segs[0].first == 1 {
+		return time.Time{}
+	}
 	for _, seg := range s.journal.segs {
 		if seg.oldest != 0 {
 			return time.UnixMilli(seg.oldest)
@@ -146,7 +149,7 @@ func (s *Store) oldestRaw() time.Time {
 // the wanted one no longer reaches back, the step grows to the next.
 func (s *Store) chooseTable(g *grid, q *Query, now time.Time, oldestRaw time.Time) {
 	step := q.Step
-	if step%time.Minute != 0 && (oldestRaw.IsZero() || q.From.Before(oldestRaw.Add(-time.Minute))) {
+	if step%time.Minute != 0 && q.From.Before(oldestRaw) {
 		step = step.Truncate(time.Minute) + time.Minute
 	}
 	if q.From.Before(now.Add(-s.cfg.Minutes)) && step%quarter != 0 {

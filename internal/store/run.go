@@ -13,9 +13,10 @@ const (
 	syncEvery = 4800 * time.Millisecond
 	// foldEvery is how often minutes go to the database. Until then they are
 	// in memory, and in the segments.
-	foldEvery = 10 * time.Minute
+	foldEvery = 20 * time.Minute
 	// retainAfter lets every sink register before anything is deleted.
 	retainAfter = time.Minute
+	retainEvery = 10 * time.Minute
 )
 
 // Run brings readings to the card, sums them up, and deletes what is old,
@@ -37,7 +38,7 @@ func (s *Store) Run(ctx context.Context) error {
 			s.note("fold", s.fold())
 		case <-retain.C:
 			s.note("retain", s.retain())
-			retain.Reset(foldEvery)
+			retain.Reset(retainEvery)
 		}
 	}
 }
