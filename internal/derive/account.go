@@ -175,7 +175,10 @@ func (v *view) inverterSumEnergy() ledgerPart {
 func (v *view) pageEnergy() ledgerPart {
 	page := v.s.page.is
 	wh, ok := page.LifetimeWh.Get()
-	return productionOf(reading.Counter{
+	part := productionOf(reading.Counter{
 		Name: "html/lifetime", Wh: wh, Time: v.s.page.at, StepWh: page.LifetimeStepWh, MaxW: v.limit.production,
 	}, ok)
+	// Power fills in between two steps of a counter of whole MWh.
+	part.accounts[0].PowerW = v.got(Production)
+	return part
 }
