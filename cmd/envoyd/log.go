@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log"
 	"log/slog"
 	"os"
 	"sync"
@@ -15,6 +16,10 @@ func newLogger(w io.Writer, level slog.Level) *slog.Logger {
 	h := &lines{w: w, mu: &sync.Mutex{}, journal: os.Getenv("JOURNAL_STREAM") != ""}
 	h.text = slog.NewTextHandler(&h.buf, &slog.HandlerOptions{Level: level, ReplaceAttr: h.trim})
 	h.root = h
+	// Libraries write to the standard logger, some of it text from the other
+	// side of a connection.
+	log.SetFlags(0)
+	log.SetOutput(slog.NewLogLogger(h, slog.LevelDebug).Writer())
 	return slog.New(h)
 }
 

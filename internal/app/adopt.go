@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"envoyd/internal/backoff"
 	"envoyd/internal/config"
 	"envoyd/internal/discover"
+	"envoyd/internal/fault"
 	"envoyd/internal/gateway"
 	"envoyd/internal/status"
 	"envoyd/internal/trust"
@@ -20,6 +22,9 @@ import (
 
 // listenEvery is how often gateways that appeared later are listened for.
 const listenEvery = time.Hour
+
+// askTime is how long hosts that were heard have to say who they are.
+const askTime = 20 * time.Second
 
 // Heard is a gateway that was heard on the network and asked who it is. What
 // it says of itself is not proven.
@@ -29,14 +34,19 @@ type Heard struct {
 	Firmware    string   `json:"firmware,omitempty"`
 	Certificate string   `json:"certificate,omitempty"` // SHA-256 of its public key
 	NeedsToken  bool     `json:"needs_token"`
+
+	answered bool // the host itself names this serial, too
 }
 
-// Block is the configuration to paste for it.
-func (h Heard) Block() string {
+// Blocks is the configuration to paste for them.
+func Blocks(all []Heard) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "gateways:\n  - serial: %q\n", h.Serial)
-	if h.Certificate != "" {
-		fmt.Fprintf(&b, "    certificate: %q\n", h.Certificate)
+	b.WriteString("gateways:\n")
+	for _, h := range all {
+		fmt.Fprintf(&b, "  - serial: %q\n", h.Serial)
+		if h.Certificate != "" {
+			fmt.Fprintf(&b, "    certificate: %q\n", h.Certificate)
+		}
 	}
 	return b.String()
 }
@@ -49,16 +59,20 @@ func Listen(ctx context.Context, interfaces []string, wait time.Duration) ([]Hea
 		return nil, err
 	}
 	var all []Heard
-	for _, c := range candidates {
-		h := Heard{Serial: c.Serial, Firmware: c.Firmware, Addresses: addressesOf([]discover.Candidate{c}, c.Serial)}
-		i := slices.IndexFunc(all, func(o Heard) bool { return o.Serial == c.Serial })
-		if i >= 0 {
-			all[i].Addresses = append(all[i].Addresses, h.Addresses...)
-			continue
+	for _, c := range candidates { // by serial
+		if n := len(all); n == 0 || all[n-1].Serial != c.Serial {
+			all = append(all, Heard{Serial: c.Serial, Firmware: c.Firmware, Addresses: addressesOf(candidates, c.Serial)})
 		}
-		h.ask(ctx)
-		all = append(all, h)
 	}
+	// Anybody can announce many hosts that never answer: together they get no
+	// more time than one that is slow.
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	var asking sync.WaitGroup
+	for i := range all {
+		asking.Go(func() { all[i].ask(ctx) })
+	}
+	asking.Wait()
 	return all, nil
 }
 
@@ -72,6 +86,7 @@ func (h *Heard) ask(ctx context.Context) {
 		h.Firmware = info.Firmware.String()
 		h.Certificate = info.Key.SHA256
 		h.NeedsToken = needsToken(info)
+		h.answered = true
 		return
 	}
 }
@@ -123,10 +138,8 @@ func (a *App) firstUse(ctx context.Context, g config.Gateway, addresses []string
 // one; with several it stays up and says what to paste. What was adopted once
 // is ours for good.
 func (a *App) adopt(ctx context.Context) (config.Gateway, bool) {
-	for _, e := range a.state.book.All() {
-		if e.Adopted {
-			return config.Gateway{Serial: e.Serial}, true
-		}
+	if g, ok := a.adopted(); ok {
+		return g, true
 	}
 	pause := backoff.Backoff{First: 5 * time.Second, Longest: time.Minute}
 	for {
@@ -136,7 +149,7 @@ func (a *App) adopt(ctx context.Context) (config.Gateway, bool) {
 			a.board.Done("adopt")
 			return config.Gateway{}, false
 		}
-		if err == nil && len(heard) == 1 {
+		if err == nil && len(heard) == 1 && heard[0].answered {
 			g := config.Gateway{Serial: heard[0].Serial}
 			if err = a.take(ctx, g, heard[0]); err == nil {
 				a.board.Done("adopt")
@@ -151,12 +164,21 @@ func (a *App) adopt(ctx context.Context) (config.Gateway, bool) {
 	}
 }
 
+// adopted returns the gateway that became ours at an earlier start.
+func (a *App) adopted() (config.Gateway, bool) {
+	for _, e := range a.state.book.All() {
+		if e.Adopted {
+			return config.Gateway{Serial: e.Serial}, true
+		}
+	}
+	return config.Gateway{}, false
+}
+
 // take remembers the gateway as ours.
 func (a *App) take(ctx context.Context, g config.Gateway, h Heard) error {
 	if err := a.firstUse(ctx, g, h.Addresses); err != nil {
 		return err
 	}
-	a.board.Set("discovery", status.Green, "found the gateway "+h.Serial+" and adopted it", "")
 	return a.state.book.Update(h.Serial, func(e *trust.Entry) { e.Adopted = true })
 }
 
@@ -165,42 +187,66 @@ var errNoGateway = errors.New("no gateway was heard on the network")
 func (a *App) reportHeard(heard []Heard, err error) {
 	switch {
 	case err != nil:
-		a.board.Set("discovery", status.Red, err.Error(), "Check the network of this computer, or set gateways[] with serial and address.")
-	case len(heard) == 0:
-		a.board.Set("discovery", status.Red, errNoGateway.Error(),
-			"Check that the gateway has power and is on the same network; across networks set gateways[] with serial and address.")
-	default:
-		var blocks strings.Builder
-		serials := make([]string, len(heard))
-		for i, h := range heard {
-			serials[i] = h.Serial
-			blocks.WriteString(strings.TrimPrefix(h.Block(), "gateways:\n"))
+		mend := fault.Mend(err)
+		if mend == "" {
+			mend = "Check the network of this computer, or set gateways[] with serial and address."
 		}
-		a.board.Set("discovery", status.Red,
-			fmt.Sprintf("heard %d gateways: %s", len(heard), strings.Join(serials, ", ")),
-			"Paste those that are yours into the configuration:\ngateways:\n"+blocks.String())
+		a.board.Set(discovery, status.Red, err.Error(), mend)
+	case len(heard) == 0:
+		a.board.Set(discovery, status.Red, errNoGateway.Error(),
+			"Check that the gateway has power and is on the same network; across networks set gateways[] with serial and address.")
+	case len(heard) == 1:
+		a.board.Set(discovery, status.Red,
+			fmt.Sprintf("gateway %s is announced at %s, but does not answer there", heard[0].Serial, strings.Join(heard[0].Addresses, ", ")),
+			"It may be starting; it is asked again. If it stays so, restart the gateway.")
+	default:
+		a.board.Set(discovery, status.Red, several(heard), "Paste those that are yours into the configuration:\n"+Blocks(heard))
 	}
 }
 
-// listen lists gateways that are on the network and not read.
-func (a *App) listen(ctx context.Context, ours func(serial string) bool) error {
-	for sleep(ctx, listenEvery) {
-		heard, err := Listen(ctx, a.cfg.Discover.Interfaces, 0)
-		if err != nil {
-			continue // the gateways' own conditions say what is wrong with the network
+// several says which gateways were heard, and where.
+func several(heard []Heard) string {
+	hosts := make([]string, len(heard))
+	for i, h := range heard {
+		hosts[i] = h.Serial + " at " + strings.Join(h.Addresses, ", ")
+	}
+	return fmt.Sprintf("heard %d gateways, and only a single one is taken without asking: %s", len(heard), strings.Join(hosts, "; "))
+}
+
+// discovery names the condition about gateways that nobody configured.
+const discovery = "discovery"
+
+// listen lists gateways that are on the network and not read, now and each
+// hour. None is asked anything: ours is busy, the others are not ours.
+func (a *App) listen(ctx context.Context, ours string) error {
+	for {
+		heard, err := discover.Find(ctx, discover.Config{Interfaces: a.cfg.Discover.Interfaces})
+		if ctx.Err() != nil {
+			return nil
 		}
-		var others []string
-		for _, h := range heard {
-			if !ours(h.Serial) {
-				others = append(others, h.Serial)
-			}
+		if err == nil { // else the gateway's own condition says what is wrong with the network
+			a.reportOthers(ours, heard)
 		}
-		if len(others) > 0 {
-			a.board.Set("discovery", status.Green, "also on the network, not read: "+strings.Join(others, ", "),
-				"To read one of them too, add it to gateways[] in the configuration.")
+		if !sleep(ctx, listenEvery) {
+			return nil
 		}
 	}
-	return nil
+}
+
+func (a *App) reportOthers(ours string, heard []discover.Candidate) {
+	var others []string
+	for _, c := range heard {
+		if c.Serial != ours && !slices.Contains(others, c.Serial) {
+			others = append(others, c.Serial)
+		}
+	}
+	message := "the gateway " + ours + " was found and adopted"
+	if len(others) == 0 {
+		a.board.Set(discovery, status.Green, message, "")
+		return
+	}
+	a.board.Set(discovery, status.Green, message+"; also on the network, not read: "+strings.Join(others, ", "),
+		"To read others too, add all that are yours, "+ours+" as well, to gateways[] in the configuration.")
 }
 
 // sleep waits and reports whether to go on.

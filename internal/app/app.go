@@ -19,6 +19,7 @@ import (
 	"envoyd/internal/status"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // Options is what the command line gives beside the configuration file.
@@ -83,7 +84,7 @@ func (d *daemon) generation(ctx context.Context, cfg *config.Config) (*config.Co
 	}
 	d.notify("READY=1")
 	next := a.awaitReload(run)
-	d.notify("STOPPING=1")
+	d.announceEnd(next)
 	stop()
 	return next, a.finish(g)
 }
@@ -105,6 +106,20 @@ func (a *App) awaitReload(ctx context.Context) *config.Config {
 			a.board.Set("config", status.Yellow, "the changed configuration has faults, the old one is in use: "+err.Error(),
 				"Run envoyd check, mend the file, reload again.")
 		}
+	}
+}
+
+// announceEnd tells the service manager why this configuration ends: we stop,
+// or go on with the next one. STOPPING is the last word of a service: said
+// before a reload it would have systemd kill us after its stop timeout.
+func (d *daemon) announceEnd(next *config.Config) {
+	if next == nil {
+		d.notify("STOPPING=1")
+		return
+	}
+	var now unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) == nil {
+		d.notify(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", now.Nano()/int64(time.Microsecond)))
 	}
 }
 

@@ -131,10 +131,8 @@ func (d *Direct) sites(ctx context.Context) ([]*site, error) {
 
 // only returns the adopted gateway, else the only one on the network.
 func (d *Direct) only(ctx context.Context) (config.Gateway, error) {
-	for _, e := range d.app.state.book.All() {
-		if e.Adopted {
-			return config.Gateway{Serial: e.Serial}, nil
-		}
+	if g, ok := d.app.adopted(); ok {
+		return g, nil
 	}
 	heard, err := Listen(ctx, d.app.cfg.Discover.Interfaces, 0)
 	if err != nil {
@@ -147,12 +145,8 @@ func (d *Direct) only(ctx context.Context) (config.Gateway, error) {
 		return config.Gateway{}, &fault.Error{Err: errNoGateway,
 			Mend: "Check that it has power and is on this network, or set gateways[] with serial and address in the configuration."}
 	}
-	blocks := ""
-	for _, h := range heard {
-		blocks += h.Block()
-	}
-	return config.Gateway{}, &fault.Error{Err: fmt.Errorf("heard %d gateways", len(heard)),
-		Mend: "Paste those that are yours into the configuration:\n" + blocks}
+	return config.Gateway{}, &fault.Error{Err: errors.New(several(heard)),
+		Mend: "Paste those that are yours into the configuration:\n" + Blocks(heard)}
 }
 
 // reach connects to the gateway at its configured, remembered or announced

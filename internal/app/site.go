@@ -66,17 +66,6 @@ func (a *App) newSite(g config.Gateway) (*site, error) {
 	return s, nil
 }
 
-// resume tells the ledger and the clock what the store knows of the past.
-func (a *App) resume(installation string) {
-	if a.state.store == nil {
-		return // a command beside the store reads once and keeps nothing
-	}
-	if last, ok := a.state.store.Last(installation, reading.TierPower); ok {
-		a.clock.NotBefore(last.Time)
-		a.state.ledger.Resume(installation, last.Energy, last.Time)
-	}
-}
-
 func (s *site) collectConfig() collect.Config {
 	a, g := s.app, s.cfg
 	c := collect.Config{
@@ -105,15 +94,6 @@ func (s *site) collectConfig() collect.Config {
 		c.Zone, _ = time.LoadLocation(g.Timezone) // checked by config
 	}
 	return c
-}
-
-// zoneKnown tells the store when the days of an installation begin.
-func (a *App) zoneKnown(installation string) func(*time.Location) {
-	return func(zone *time.Location) {
-		if a.state.store != nil {
-			a.state.store.SetZone(installation, zone)
-		}
-	}
 }
 
 func targets(p config.Poll) collect.Targets {

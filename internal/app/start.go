@@ -9,6 +9,7 @@ import (
 
 	"envoyd/internal/config"
 	"envoyd/internal/deliver"
+	"envoyd/internal/fault"
 	"envoyd/internal/live"
 	"envoyd/internal/sink/influx"
 	"envoyd/internal/sink/mqtt"
@@ -89,10 +90,11 @@ func (a *App) startSites(ctx context.Context, g *errgroup.Group) error {
 		}
 		s, err := a.addSite(gw)
 		if err != nil {
-			a.board.Set("gateway/"+gw.Serial, status.Red, err.Error(), "")
+			a.board.Set("gateway/"+gw.Serial, status.Red, err.Error(), fault.Mend(err))
 			return nil
 		}
-		g.Go(func() error { return a.listen(ctx, func(serial string) bool { return serial == gw.Serial }) })
+		a.reportOthers(gw.Serial, nil)
+		g.Go(func() error { return a.listen(ctx, gw.Serial) })
 		return s.run(ctx)
 	})
 	return nil
@@ -222,6 +224,7 @@ func (a *App) tend(ctx context.Context) {
 				saved = now
 			}
 			a.reportStore()
+			a.reportState()
 		}
 	}
 }

@@ -1,0 +1,97 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"envoyd/internal/reading"
+	"envoyd/internal/status"
+	"envoyd/internal/store"
+)
+
+// resume tells the ledger and the clock what the store knows of the past.
+func (a *App) resume(installation string) {
+	if a.state.store == nil {
+		return // a command beside the store reads once and keeps nothing
+	}
+	if last, ok := a.state.store.Last(installation, reading.TierPower); ok {
+		a.clock.NotBefore(last.Time)
+		a.state.ledger.Resume(installation, last.Energy, last.Time)
+	}
+}
+
+// zoneKnown tells the store when the days of an installation begin, and the
+// ledger what the counters stood at when this one began: a ledger that was
+// lost knows today's figures again.
+func (a *App) zoneKnown(installation string) func(*time.Location) {
+	return func(zone *time.Location) {
+		if a.state.store == nil {
+			return
+		}
+		a.state.store.SetZone(installation, zone)
+		energy, at, err := a.midnight(installation, zone)
+		if err != nil {
+			a.opt.Log.Warn("today's beginning not read from the history", "gateway", installation, "error", err)
+			return
+		}
+		if !at.IsZero() {
+			a.state.ledger.Recall(installation, energy, at)
+		}
+	}
+}
+
+// midnight returns the counters at the last local midnight, as the first
+// minutes of the day have them; a zero time when the history has none.
+func (a *App) midnight(installation string, zone *time.Location) (reading.Energy, time.Time, error) {
+	y, m, d := time.Now().In(zone).Date()
+	from := time.Date(y, m, d, 0, 0, 0, 0, zone)
+	s, err := a.state.store.History(context.Background(), store.Query{
+		Gateway: installation, From: from, To: from.Add(15 * time.Minute), Step: time.Minute,
+	})
+	if errors.Is(err, store.ErrQuery) {
+		return reading.Energy{}, time.Time{}, nil // no history of this installation yet
+	}
+	if err != nil {
+		return reading.Energy{}, time.Time{}, err
+	}
+	for _, row := range s.Rows {
+		var e reading.Energy
+		known := false
+		for i, column := range s.Columns[1:] {
+			flow, isEnergy := strings.CutSuffix(column, "_wh")
+			if isEnergy && row.Values[i].Known() {
+				*e.At(reading.Flow(flow)) = row.Values[i]
+				known = true
+			}
+		}
+		if known {
+			return e, row.Time.Add(time.Minute), nil // a row has the last of its minute
+		}
+	}
+	return reading.Energy{}, time.Time{}, nil
+}
+
+// reportState says what of the state folder was damaged and set aside, or
+// cannot be written.
+func (a *App) reportState() {
+	var worries []string
+	if name := a.state.book.Damaged(); name != "" {
+		worries = append(worries, "what was known of the gateways was damaged and set aside as "+name+"; their keys count as new")
+	}
+	if err := a.state.ledger.Damaged(); err != nil {
+		worries = append(worries, err.Error())
+	}
+	if err := a.state.book.Err(); err != nil {
+		a.board.Set("state", status.Red, fmt.Sprintf("what is known of the gateways cannot be written: %v", err),
+			"Make room on the disk, or make the state folder writable.")
+		return
+	}
+	if len(worries) > 0 {
+		a.board.Set("state", status.Yellow, strings.Join(worries, "; "), "Nothing need be done; delete the files set aside when you do not need them.")
+		return
+	}
+	a.board.Set("state", status.Green, a.state.dir, "")
+}
