@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"envoyd/internal/discover"
 	"envoyd/internal/fault"
 	"envoyd/internal/gateway"
 	"envoyd/internal/token"
@@ -158,19 +159,43 @@ func (a *App) keyState(ctx context.Context, s *site) KeyState {
 	for _, p := range entry.Pins {
 		k.Pinned = append(k.Pinned, p.SHA256)
 	}
-	if k.Address == "" {
-		k.Address = entry.Address
+	addresses := []string{s.cfg.Address}
+	if s.cfg.Address == "" {
+		addresses = []string{entry.Address}
 	}
-	info, err := gateway.Identify(ctx, k.Address)
-	switch {
-	case err != nil:
-		k.Error = err.Error()
-	case info.Serial != s.cfg.Serial:
-		k.Error = "another gateway answers there: " + info.Serial
-	default:
-		k.Present, k.NotAfter = info.Key.SHA256, info.Key.NotAfter
+	k.ask(ctx, addresses)
+	if k.Present == "" && s.cfg.Address == "" {
+		// It may have a new key and a new address at once.
+		if heard, err := discover.Find(ctx, discover.Config{Interfaces: a.cfg.Discover.Interfaces}); err == nil {
+			k.ask(ctx, addressesOf(heard, k.Serial))
+		}
+	}
+	if k.Present == "" && k.Error == "" {
+		k.Error = errNoGateway.Error()
 	}
 	return k
+}
+
+// ask fills in the key of the first host that names the serial.
+func (k *KeyState) ask(ctx context.Context, addresses []string) {
+	for _, address := range addresses {
+		if address == "" {
+			continue
+		}
+		k.Address = address
+		info, err := gateway.Identify(ctx, address)
+		switch {
+		case err != nil:
+			k.Error = err.Error()
+		case info.Serial != k.Serial:
+			k.Error = "another gateway answers there: " + info.Serial
+		case info.Key.IsZero():
+			k.Error = "it answers by plain HTTP, where there is no key"
+		default:
+			k.Present, k.NotAfter, k.Error = info.Key.SHA256, info.Key.NotAfter, ""
+			return
+		}
+	}
 }
 
 // trustKey pins the key that a person has just seen and said yes to, provided

@@ -153,6 +153,7 @@ func (s *site) find(ctx context.Context) ([]string, error) {
 			"Find out which of them is your gateway, and give its address or certificate in the configuration.")
 		return nil, err
 	}
+	s.app.board.Forget("trust/" + s.cfg.Serial)
 	return addresses, nil
 }
 
