@@ -213,7 +213,11 @@ func (a *App) pin(ctx context.Context, s *site, sha256 string) error {
 	if now.Present == "" || now.Present != sha256 {
 		return errors.New("the host shows another key by now; run envoyd trust again")
 	}
-	return a.state.book.Repin(s.cfg.Serial, trust.Key{SHA256: now.Present, NotAfter: now.NotAfter}, now.Address)
+	if err := a.state.book.Repin(s.cfg.Serial, trust.Key{SHA256: now.Present, NotAfter: now.NotAfter}, now.Address); err != nil {
+		return err
+	}
+	s.collector.Wake()
+	return nil
 }
 
 // plans tells which source serves which quantity, by gateway.

@@ -45,6 +45,7 @@ func (a *App) newSite(g config.Gateway) (*site, error) {
 		Book:         a.state.book,
 		ClockTrusted: a.clock.Trusted,
 		Log:          a.opt.Log,
+		Dial:         a.opt.Dial,
 	})
 	keeper, err := token.NewKeeper(token.KeeperConfig{
 		Serial:       g.Serial,
@@ -86,6 +87,7 @@ func (s *site) collectConfig() collect.Config {
 		TokenDays:    s.tokenDays,
 		Backlog:      a.backlog,
 		TokenRefused: s.keeper.Refused,
+		Save:         func() { a.unsaved.Store(true) },
 		Connected:    s.connected,
 		ZoneKnown:    a.zoneKnown(s.gateway),
 		Log:          a.opt.Log,

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"envoyd/internal/config"
@@ -27,6 +28,9 @@ type App struct {
 	board *status.Board
 	hub   *live.Hub
 	web   *web.Server
+
+	// unsaved says that the ledger has something to write down within a second.
+	unsaved atomic.Bool
 
 	mu    sync.Mutex
 	sites []*site
@@ -130,6 +134,7 @@ func (a *App) startMQTT(ctx context.Context, g *errgroup.Group) error {
 	mc := mqttConfig(a.cfg, a.opt.Version)
 	mc.Hub, mc.Facts, mc.Gateways = a.hub, a.mqttFacts, a.installations
 	mc.StateDir, mc.Report, mc.Log = a.state.dir, a.reporter("mqtt"), a.opt.Log
+	mc.Dial = a.opt.Dial
 	p, err := mqtt.New(mc)
 	if err != nil {
 		return err
@@ -170,7 +175,9 @@ func (a *App) startInflux(ctx context.Context, g *errgroup.Group) error {
 	if a.cfg.Influx.URL == "" {
 		return nil
 	}
-	sink, err := influx.New(influxConfig(a.cfg, a.opt.Log))
+	ic := influxConfig(a.cfg, a.opt.Log)
+	ic.Dial = a.opt.Dial
+	sink, err := influx.New(ic)
 	if err != nil {
 		return err
 	}
@@ -219,7 +226,7 @@ func (a *App) tend(ctx context.Context) {
 				a.notify("WATCHDOG=1")
 				fed = now
 			}
-			if now.Sub(saved) >= saveEvery {
+			if a.unsaved.Swap(false) || now.Sub(saved) >= saveEvery {
 				a.saveLedger()
 				saved = now
 			}
