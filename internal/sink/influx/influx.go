@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -44,6 +45,8 @@ type Config struct {
 	Tags     map[string]string // added to every point; empty values are left out
 	Interval time.Duration     // least time between two points of a series, by measurement time; default 1 s
 	Log      *slog.Logger      // default: none
+	// Dial opens connections; default: the host's network. For tests without one.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 const (
@@ -87,7 +90,7 @@ func New(cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := newHTTPClient(base, cfg.CAFile)
+	client, err := newHTTPClient(base, cfg)
 	if err != nil {
 		return nil, err
 	}
