@@ -40,9 +40,13 @@ func (k *Keeper) verify(ctx context.Context, t Token) error {
 // four a day.
 func (k *Keeper) accept(t Token) error {
 	attempt := k.attemptTime()
-	err := k.cfg.Files.updateAttempts(func(r *record) {
+	hash, err := k.account()
+	if err != nil {
+		return errors.Join(err, k.keep(t))
+	}
+	err = k.cfg.Files.updateAttempts(func(r *record) {
 		delete(r.Gateways, k.cfg.Serial)
-		delete(r.Stopped, k.hash)
+		delete(r.Stopped, hash)
 		r.uncount(attempt)
 	})
 	return errors.Join(err, k.keep(t))
