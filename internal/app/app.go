@@ -72,7 +72,7 @@ type daemon struct {
 // one has been read.
 func (d *daemon) generation(ctx context.Context, cfg *config.Config) (*config.Config, error) {
 	for _, warning := range warnings(cfg) {
-		d.opt.Log.Warn(warning)
+		d.opt.Log.Warn("not as in daily use", "what", warning)
 	}
 	s, err := openState(cfg, d.opt.Log)
 	if err != nil {

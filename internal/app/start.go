@@ -167,7 +167,7 @@ func influxConfig(cfg *config.Config, log *slog.Logger) influx.Config {
 	return influx.Config{
 		URL: i.URL, Org: i.Org, Bucket: i.Bucket, Token: i.Token,
 		Username: i.Username, Password: i.Password, CAFile: i.CAFile,
-		Prefix: i.Prefix, Tags: i.Tags, Interval: i.Interval.Duration, Log: log,
+		Prefix: i.Prefix, NoPrefix: i.Prefix == "", Tags: i.Tags, Interval: i.Interval.Duration, Log: log,
 	}
 }
 

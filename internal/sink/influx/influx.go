@@ -42,6 +42,7 @@ type Config struct {
 	Password secret.Text       // 1.8
 	CAFile   string            // PEM, trusted besides the system's authorities
 	Prefix   string            // of measurement names; default "enphase_"
+	NoPrefix bool              // measurement names begin with nothing
 	Tags     map[string]string // added to every point; empty values are left out
 	Interval time.Duration     // least time between two points of a series, by measurement time; default 1 s
 	Log      *slog.Logger      // default: none
@@ -77,7 +78,7 @@ var silence = sync.OnceFunc(func() { clientlog.Log = nil })
 // error joins every fault found in the settings, each a *fault.Error that names
 // its key and a mend; the CA file is read when all else is well.
 func New(cfg Config) (*Sink, error) {
-	if cfg.Prefix == "" {
+	if cfg.Prefix == "" && !cfg.NoPrefix {
 		cfg.Prefix = defaultPrefix
 	}
 	if cfg.Interval == 0 {
