@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"envoyd/internal/parts"
 	"envoyd/internal/status"
@@ -80,6 +81,8 @@ func TestFullDisk(t *testing.T) {
 	h.StopDaemon()
 	forget(t, filepath.Join(h.Dir, "state"))
 	makeRoom := fill()
+	stopped := time.Now().Unix()
+	h.Wait("the gateway's next measurement", func() bool { return time.Now().Unix() > stopped })
 	h.StartDaemon()
 	power := h.Subscribe("envoyd/+/power")
 	h.Wait("the full disk to be said", func() bool {
