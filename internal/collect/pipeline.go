@@ -24,7 +24,7 @@ func (s *session) emit(now time.Time) {
 	c := s.c
 	res := s.plan.Derive(s.snapshot, s.clock, now)
 	at := measuredAt(res)
-	if s.doubts(res, now) {
+	if s.doubts(res, now) || !at.IsZero() && at.Equal(s.heldAt) {
 		return
 	}
 	s.count(at, len(res.Refused))
@@ -50,6 +50,7 @@ func (s *session) emit(now time.Time) {
 	s.count(at, len(out.Refused))
 	s.counted = at
 	if s.jumping(out.Refused, now) || out.Hold {
+		s.heldAt = at
 		c.stats.held()
 		return
 	}

@@ -33,6 +33,10 @@ func (s *session) compare(now time.Time) {
 		s.outdated = time.Time{}
 		return
 	}
+	if s.awaits(s.open(), false) {
+		s.replan(now) // there is more than before: that is believed at once
+		return
+	}
 	if s.outdated.IsZero() {
 		s.outdated = now
 		s.c.cfg.Log.Warn("the gateway's equipment seems to have changed", "serial", s.info.Serial, "reason", reason)
@@ -102,7 +106,7 @@ func (s *session) slot(e derive.Endpoint, target time.Duration, now time.Time) s
 func (s *session) awaits(open []derive.Endpoint, slow bool) bool {
 	return slices.ContainsFunc(open, func(e derive.Endpoint) bool {
 		l := s.schedule.at(e.Path)
-		return l != nil && (slow || !l.slow) && l.fails < max(decisive[e.Path], 1)
+		return (slow || !e.Slow) && (l == nil || l.fails < max(decisive[e.Path], 1))
 	})
 }
 

@@ -51,6 +51,7 @@ type session struct {
 	clockAt  time.Time // when /info last told the gateway's clock
 	jumped   time.Time // since when counters jump; zero while they do not
 	counted  time.Time // the measurement whose refusals were counted
+	heldAt   time.Time // the measurement of which nothing is to be published
 }
 
 // poll probes the gateway and then asks what it offers, until it is lost, its
