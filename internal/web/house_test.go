@@ -30,7 +30,7 @@ func newHouse(change func(*web.Config)) *house {
 	h := &house{hub: &live.Hub{}, board: status.NewBoard(slog.New(slog.DiscardHandler))}
 	h.know(gatewayFacts(home, "Home"))
 	cfg := web.Config{
-		Listen: "127.0.0.1:0", Hosts: []string{"solar.example"}, Hub: h.hub, Board: h.board, History: dayOf,
+		Listen: "127.0.0.1:0", Hosts: []string{"solar.example", ""}, Hub: h.hub, Board: h.board, History: dayOf,
 		Gateways: func() []web.Gateway { return *h.gateways.Load() },
 		Daemon: func() web.Daemon {
 			return web.Daemon{Backlog: map[string]int{"influx": 3}, StoreBytes: 4096, StoreDropped: 1}
@@ -133,12 +133,8 @@ func dayOf(_ context.Context, q web.Query) (web.Series, error) {
 		q.To = time.Date(2026, 6, 21, 10, 0, 0, 0, time.UTC)
 		q.From, q.Step = q.To.Add(-2*time.Minute), time.Minute
 	}
-	total := q.To.Sub(q.From).Hours()
 	for at := q.From; at.Before(q.To); at = at.Add(q.Step) {
-		share := at.Sub(q.From).Hours() / total
-		sun := 5200 * math.Max(0, math.Sin(math.Pi*(share*1.25-0.3)))
-		used := 420 + 260*math.Sin(share*40) + 900*math.Exp(-math.Pow((share-0.45)*25, 2))
-		battery := math.Max(-3000, math.Min(1200, used-sun))
+		sun, used, battery := shape(at.Sub(q.From).Hours() / q.To.Sub(q.From).Hours())
 		counted := 1000 * at.Sub(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).Hours()
 		s.Times = append(s.Times, at)
 		s.Values = append(s.Values, []reading.Value{
@@ -147,4 +143,20 @@ func dayOf(_ context.Context, q web.Query) (web.Series, error) {
 		})
 	}
 	return s, nil
+}
+
+// shape draws the powers in W from midnight (0) to a noon with the oven on (1).
+func shape(x float64) (sun, used, battery float64) {
+	bump := func(at, width float64) float64 { return math.Exp(-math.Pow((x-at)/width, 2)) }
+	climb := math.Min(1, math.Max(0, (x-0.5)/0.42))
+	sun = 4480 * math.Pow(math.Sin(math.Pi/2*climb), 1.5) * (1 - 0.45*bump(0.8, 0.012) - 0.3*bump(0.86, 0.02) - 0.2*bump(0.72, 0.015))
+	used = 340 + 90*math.Sin(x*90) + 60*math.Sin(x*37) + 1500*bump(0.58, 0.02) + 700*bump(0.64, 0.03) + 2900*bump(1, 0.045)
+	battery = math.Max(-2600, math.Min(1800, used-sun))
+	if x < 0.18 { // empty down to its reserve by then, until the sun is up
+		return sun, used, battery
+	}
+	if sun < used {
+		battery = 0
+	}
+	return sun, used, math.Max(battery, -400-2200*math.Max(0, 1-x)/0.25)
 }

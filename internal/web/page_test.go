@@ -75,6 +75,7 @@ func TestPageMarksWhatIsOld(t *testing.T) {
 	h.hub.Publish(old)
 	b.open(t, h.serve(t))
 	b.await(t, "#age", "5 min ago")
+	b.await(t, "#days-table", "24.0")
 
 	stale := *old
 	stale.Quality = reading.Stale
@@ -106,6 +107,7 @@ func TestPageSaysWhenTheDaemonIsAway(t *testing.T) {
 	b.window(t, 390, 844, "light")
 	b.open(t, address)
 	b.await(t, ".tile.production .number", "4.32")
+	b.await(t, "#days-table", "24.0")
 
 	stop()
 	b.await(t, "#notice", "envoyd does not answer")
@@ -177,7 +179,7 @@ func TestPageLetsChooseAmongGateways(t *testing.T) {
 	b.await(t, ".tile.production .number", "512")
 	b.await(t, "#name", "Barn")
 	h.hub.Publish(measured(home, "Home", time.Now(), 100))
-	h.hub.Publish(&reading.Reading{Gateway: barn, Name: "Barn", Time: time.Now(), Quality: reading.Good,
+	h.hub.Publish(&reading.Reading{Gateway: barn, Name: "Barn", Source: reading.Local, Time: time.Now(), Quality: reading.Good,
 		Power: reading.Power{ProductionW: reading.Of(513)}})
 	b.await(t, ".tile.production .number", "513")
 	b.picture(t, "two")

@@ -9,12 +9,13 @@ const middle = { x: 200, y: 142 };
 const radius = 33;
 const least = 5; // W; less is no flow worth showing
 
-// takes: the sign that means power leaves the middle for this place.
+// takes: a positive number means that power runs to this place. ways: what a
+// positive and a negative number are called.
 const places = [
   { name: 'production', label: 'Sun', x: 200, y: 46, text: [246, 42, 'start'] },
-  { name: 'grid', label: 'Grid', x: 56, y: 142, text: [56, 196, 'middle'] },
+  { name: 'grid', label: 'Grid', x: 56, y: 142, text: [56, 196, 'middle'], ways: ['importing', 'exporting'] },
   { name: 'consumption', label: 'House', x: 344, y: 142, text: [344, 196, 'middle'], takes: true },
-  { name: 'battery', label: 'Battery', x: 200, y: 238, text: [246, 234, 'start'] },
+  { name: 'battery', label: 'Battery', x: 200, y: 238, text: [246, 234, 'start'], ways: ['discharging', 'charging'] },
   { name: 'generator', label: 'Generator', x: 76, y: 258, text: [122, 254, 'start'] },
 ];
 
@@ -50,18 +51,19 @@ export class Flow {
     const line = s('g', { class: `line ${place.name}` }, s('path', { class: 'wire', d }), dots);
     const [x, y, anchor] = place.text;
     const value = s('text', { class: 'value', x, y: y + 18, 'text-anchor': anchor });
+    const label = s('text', { class: 'label', x, y, 'text-anchor': anchor });
     const icon = s('g', { class: 'icon', transform: `translate(${place.x} ${place.y})` }, ...icons[place.name]());
     const node = s(
       'g',
       { class: `place ${place.name}` },
       s('circle', { class: 'ring', cx: place.x, cy: place.y, r: radius }),
       icon,
-      s('text', { class: 'label', x, y, 'text-anchor': anchor }, place.label),
+      label,
       value,
     );
     lines.append(line);
     this.svg.append(node);
-    this.places.set(place.name, { place, line, dots, node, value, icon, direction: 0 });
+    this.places.set(place.name, { place, line, dots, node, label, value, icon, direction: 0 });
   }
 
   // update shows a reading and returns how many places it has; still: nothing
@@ -76,9 +78,11 @@ export class Flow {
         this.run(p, 0, 0);
         continue;
       }
+      const label = p.place.label + direction(p.place, w);
       const text = describe(name, w, reading.storage);
+      setText(p.label, label);
       setText(p.value, text);
-      said.push(`${p.place.label} ${text}`);
+      said.push(`${label} ${text}`);
       this.run(p, still || Math.abs(w) < least ? 0 : Math.sign(w) * (p.place.takes ? -1 : 1), Math.abs(w));
     }
     this.level(reading.storage?.soc_pct);
@@ -115,6 +119,12 @@ function shorten({ x, y }) {
   const length = Math.hypot(middle.x - x, middle.y - y);
   const share = radius / length;
   return { x: x + (middle.x - x) * share, y: y + (middle.y - y) * share };
+}
+
+// direction puts into words what the dots say, for who cannot see them run.
+function direction({ ways }, w) {
+  if (!ways || Math.abs(w) < least) return '';
+  return `, ${w > 0 ? ways[0] : ways[1]}`;
 }
 
 function describe(name, w, storage) {
