@@ -77,6 +77,13 @@ func (a *App) controlHandler() http.Handler {
 			reply(w, in, a.trustKey(r, in))
 		}
 	})
+	mux.HandleFunc("POST /control/capture", func(w http.ResponseWriter, r *http.Request) {
+		var in serialRequest
+		if decodeBody(w, r, &in) {
+			recording, err := a.capture(r.Context(), in.Serial)
+			reply(w, recording, err)
+		}
+	})
 	mux.HandleFunc("GET /control/plan", func(w http.ResponseWriter, _ *http.Request) { reply(w, a.plans(), nil) })
 	mux.Handle("/", a.web.Handler())
 	return mux
