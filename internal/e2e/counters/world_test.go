@@ -17,7 +17,6 @@ import (
 	"envoyd/internal/e2e"
 	"envoyd/internal/sim"
 	"envoyd/internal/sim/gateway"
-	"envoyd/internal/sim/site"
 )
 
 // Addresses in the bubble's network.
@@ -184,18 +183,3 @@ func (w *world) pass(d time.Duration) { time.Sleep(d) }
 
 // until lets time pass until a moment.
 func (w *world) until(moment time.Time) { time.Sleep(time.Until(moment)) }
-
-// editor stands before what the gateway shows.
-type editor struct {
-	gateway.Site
-	with func(path string, body []byte) []byte
-}
-
-// Page answers with the page as it was altered.
-func (e *editor) Page(r site.Request) site.Page {
-	page := e.Site.Page(r)
-	if with := e.with; with != nil && page.Status == 0 {
-		page.Body = with(r.Path, page.Body)
-	}
-	return page
-}
