@@ -1,8 +1,11 @@
 package web_test
 
 import (
+	"context"
+	"errors"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -142,6 +145,67 @@ func TestPageNeverRunsWhatAGatewaySays(t *testing.T) {
 	}
 }
 
+// The tests above lean on the console: it has to tell of what is blocked.
+func TestConsoleTellsOfWhatIsBlocked(t *testing.T) {
+	h := newHouse(nil)
+	b := openBrowser(t)
+	b.open(t, h.serve(t))
+	for _, try := range []string{"document.body.setAttribute('style', 'color: red')", "document.body.innerHTML = '<b>taken</b>'", "import('https://elsewhere.example/x.js')"} {
+		before := len(b.complaints())
+		ask[bool](t, b, "(() => { try { "+try+" } catch {} return true })()")
+		for deadline := time.Now().Add(5 * time.Second); len(b.complaints()) == before; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("nothing is said of %s", try)
+			}
+		}
+	}
+	if b.is(t, "document.body.textContent.includes('taken')") {
+		t.Error("a text became HTML")
+	}
+}
+
+func TestPageSurvivesTwoThingsOfOneName(t *testing.T) {
+	h := newHouse(nil)
+	b := openBrowser(t)
+	b.window(t, 390, 844, "light")
+	b.open(t, h.serve(t))
+	for w := range 5 {
+		r := measured(home, "Home", time.Now(), float64(100+w))
+		for i := range r.Inverters {
+			r.Inverters[i].Serial = r.Inverters[0].Serial
+		}
+		h.hub.Publish(r)
+		b.await(t, ".tile.production .number", strconv.Itoa(100+w))
+	}
+	if n := ask[int](t, b, "document.querySelectorAll('#inverters-list > li').length"); n != 17 {
+		t.Errorf("%d inverters are shown, there are 17", n)
+	}
+}
+
+func TestPageSaysThatThereIsNoHistory(t *testing.T) {
+	var broken atomic.Bool
+	h := newHouse(func(c *web.Config) {
+		c.History = func(ctx context.Context, q web.Query) (web.Series, error) {
+			if broken.Load() {
+				return web.Series{}, errors.New("disk I/O error")
+			}
+			return web.Series{Columns: []string{"time"}}, nil
+		}
+	})
+	h.hub.Publish(measured(home, "Home", time.Now(), 4321))
+	address := h.serve(t)
+	b := openBrowser(t)
+	b.open(t, address)
+	b.await(t, "#past", "begins with the readings of today")
+	if b.is(t, "!document.querySelector('.curve-end.production')") {
+		t.Error("the curve does not begin with the present power")
+	}
+	broken.Store(true)
+	b.open(t, address)
+	b.await(t, "#past", "cannot be read at present")
+	b.await(t, ".tile.production .number", "4.32")
+}
+
 func TestPageShowsOnlyWhatIsMeasured(t *testing.T) {
 	h := newHouse(nil)
 	h.hub.Publish(bare(home, "Home", time.Now()))
@@ -178,6 +242,10 @@ func TestPageLetsChooseAmongGateways(t *testing.T) {
 	b.do(t, chromedp.Click(chromedp.Search(`//nav/button[text()="Barn"]`)))
 	b.await(t, ".tile.production .number", "512")
 	b.await(t, "#name", "Barn")
+	b.await(t, "#days-table", "24.0")
+	if !b.is(t, "location.hash === '#"+barn+"' && document.querySelector('nav [aria-pressed=true]').textContent === 'Barn'") {
+		t.Error("the choice is neither marked nor kept in the address")
+	}
 	h.hub.Publish(measured(home, "Home", time.Now(), 100))
 	h.hub.Publish(&reading.Reading{Gateway: barn, Name: "Barn", Source: reading.Local, Time: time.Now(), Quality: reading.Good,
 		Power: reading.Power{ProductionW: reading.Of(513)}})

@@ -13,7 +13,7 @@ const pastEvery = 60e3;
 
 const state = {
   readings: new Map(), // newest by gateway
-  gateways: [], // what is known beside the readings
+  gateways: null, // what is known beside the readings; null before it is told
   conditions: [],
   chosen: decodeURIComponent(location.hash.slice(1)),
   asked: '', // the gateway and day whose past is shown
@@ -45,7 +45,7 @@ const connection = new Connection({
 
 // ids lists the gateways that have a reading or are configured.
 function ids() {
-  return [...new Set([...state.gateways.map((g) => g.gateway), ...state.readings.keys()])].sort();
+  return [...new Set([...(state.gateways ?? []).map((g) => g.gateway), ...state.readings.keys()])].sort();
 }
 
 function chosen() {
@@ -54,9 +54,9 @@ function chosen() {
 }
 
 const current = () => state.readings.get(chosen());
-const about = () => state.gateways.find((g) => g.gateway === chosen());
+const about = () => state.gateways?.find((g) => g.gateway === chosen());
 const zone = () => usableZone(about()?.zone);
-const nameOf = (id) => state.readings.get(id)?.name || state.gateways.find((g) => g.gateway === id)?.name || id;
+const nameOf = (id) => state.readings.get(id)?.name || state.gateways?.find((g) => g.gateway === id)?.name || id;
 
 function showGateways() {
   const all = ids();
@@ -144,15 +144,20 @@ function showAll() {
 
 const pastKey = () => `${chosen()} ${zone()} ${midnight(connection.now(), zone())}`;
 
-// askPast fetches the day so far and the days before it.
+// askPast fetches the day so far and the days before it. When the day began
+// depends on the gateway's zone, so that has to be known first.
 async function askPast() {
   const id = chosen();
-  if (!id || connection.away) return;
+  if (!id || !state.gateways || connection.away) return;
   const key = pastKey();
   const fresh = state.asked !== key;
   state.asked = key;
   const now = connection.now();
-  if (fresh) chart.set([], now, zone());
+  if (fresh) {
+    chart.set([], now, zone());
+    showDays([], zone());
+    showReading();
+  }
   try {
     const [today, days] = await Promise.all([
       history(id, midnight(now, zone()), now, '5m'),
@@ -162,8 +167,9 @@ async function askPast() {
     chart.set(today, now, zone());
     showDays(days, zone());
     showReading();
+    setText(byId('past'), chart.empty() ? 'The curve begins with the readings of today.' : '');
   } catch {
-    // The health list says what is wrong with the store; the next time helps.
+    if (!connection.away) setText(byId('past'), 'The history cannot be read at present.');
   }
 }
 

@@ -53,6 +53,10 @@ export class Chart {
     this.draw();
   }
 
+  empty() {
+    return this.rows.length === 0;
+  }
+
   points() {
     const half = 150e3; // a mean stands in the middle of its five minutes
     const past = this.rows

@@ -36,8 +36,11 @@ export function show(element, visible) {
 // keyed keeps one child of parent per item, in order, and updates in place.
 export function keyed(parent, items, key, make, update) {
   const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+  const seen = new Set();
   items.forEach((item, i) => {
-    const k = String(key(item));
+    let k = String(key(item));
+    while (seen.has(k)) k += '+'; // a gateway may name two things alike
+    seen.add(k);
     const child = old.get(k) ?? make(item);
     child.dataset.key = k;
     old.delete(k);

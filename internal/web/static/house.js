@@ -59,7 +59,7 @@ function today(tile, reading) {
   return parts.length ? `${parts.join(', ')} today` : '';
 }
 
-const modes = { 'self-consumption': 'Self-consumption', savings: 'Savings', backup: 'Backup' };
+const modes = { 'self-consumption': 'Self\u2011consumption', savings: 'Savings', backup: 'Backup' };
 
 export function showStorage(reading, now) {
   const storage = reading.storage ?? {};
