@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -162,6 +163,52 @@ func TestConsoleTellsOfWhatIsBlocked(t *testing.T) {
 	if b.is(t, "document.body.textContent.includes('taken')") {
 		t.Error("a text became HTML")
 	}
+}
+
+func TestPageDoesWithoutAStream(t *testing.T) {
+	h := newHouse(nil)
+	h.hub.Publish(measured(home, "Home", time.Now(), 4321))
+	address := h.serve(t)
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	var open []*http.Response
+	for range 64 {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/api/v1/stream", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		open = append(open, answer)
+	}
+	b := openBrowser(t)
+	b.open(t, address)
+	b.await(t, ".tile.production .number", "4.32")
+	h.hub.Publish(measured(home, "Home", time.Now(), 4400))
+	b.await(t, ".tile.production .number", "4.40")
+	_ = open[0].Body.Close()
+	b.await(t, "#age", " s ago")
+}
+
+func TestPageTellsTheCurveStepByStep(t *testing.T) {
+	h := newHouse(nil)
+	h.hub.Publish(measured(home, "Home", time.Now(), 4321))
+	b := openBrowser(t)
+	b.open(t, h.serve(t))
+	b.await(t, "#days-table", "24.0")
+	press := func(key string) string {
+		return ask[string](t, b, "(() => { const c = document.querySelector('.chart'); c.focus(); "+
+			"c.dispatchEvent(new KeyboardEvent('keydown', { key: '"+key+"' })); return c.getAttribute('aria-label') })()")
+	}
+	if now, before := press("ArrowRight"), press("ArrowLeft"); now == before || !strings.Contains(before, "Production") {
+		t.Errorf("the arrow keys tell %q, then %q", now, before)
+	}
+	b.await(t, ".legend .when", "at ")
+	ask[bool](t, b, "(document.querySelector('.chart').dispatchEvent(new FocusEvent('blur')), true)")
+	b.await(t, ".legend .when", "now")
 }
 
 func TestPageSurvivesTwoThingsOfOneName(t *testing.T) {
