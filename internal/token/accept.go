@@ -45,7 +45,13 @@ func (k *Keeper) accept(t Token) error {
 		return errors.Join(err, k.keep(t))
 	}
 	err = k.cfg.Files.updateAttempts(func(r *record) {
-		delete(r.Gateways, k.cfg.Serial)
+		// One login a day because of refusals, also after one that brought a
+		// token: the gateway may come to refuse that one as well.
+		if g := r.Gateways[k.cfg.Serial]; g.RefusedLogin.IsZero() {
+			delete(r.Gateways, k.cfg.Serial)
+		} else {
+			r.Gateways[k.cfg.Serial] = gatewayRecord{RefusedLogin: g.RefusedLogin}
+		}
 		delete(r.Stopped, hash)
 		r.uncount(attempt)
 	})
