@@ -23,6 +23,9 @@ func (s *session) emit(now time.Time) {
 	}
 	c := s.c
 	res := s.plan.Derive(s.snapshot, s.clock, now)
+	if s.metered() && !leads(res.Reading.Power) {
+		res.Reading.Time = time.Time{}
+	}
 	at := measuredAt(res)
 	if s.doubts(res, now) || !at.IsZero() && at.Equal(s.heldAt) {
 		return
@@ -58,6 +61,12 @@ func (s *session) emit(now time.Time) {
 	r.Gateway, r.Name = c.cfg.Gateway, c.cfg.Name
 	r.Energy, r.Today, r.Estimated = out.Energy, out.Today, out.Estimated
 	c.publish(r, at, s.window(), now)
+}
+
+// leads reports whether what the CTs measure is known. The battery's power
+// alone, which others measure, renews nothing.
+func leads(p reading.Power) bool {
+	return p.ProductionW.Known() || p.GridW.Known() || p.ConsumptionW.Known()
 }
 
 // measuredAt is when power was measured or, of a gateway that tells none, the

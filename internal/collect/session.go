@@ -39,7 +39,8 @@ type session struct {
 	silent     int       // requests in a row without any answer
 	useless    int       // answers in a row that are of no use
 	bad        int       // both together
-	badSince   time.Time // when the first of them came
+	badSince   time.Time // when the first of them was asked
+	troubled   bool      // and that it was said
 	noPassword bool      // a page was left out for want of the right password
 	lost       error     // why the session ended; nil when it only begins anew
 

@@ -17,15 +17,17 @@ const (
 	// of no use: it is there, but it may be somebody else.
 	lostAfter    = 3
 	uselessAfter = 30
-	// troubledAfter is how many failures in a row are worth saying.
+	// troubledAfter is how many failures in a row are worth saying, or how long
+	// native pages do not answer.
 	troubledAfter = 3
+	troubledFor   = 8 * time.Second
 )
 
 // well notes a good answer. The first one of a session and the first after
 // trouble end an alarm; what was put off by the trouble is asked again soon.
 func (s *session) well(now time.Time) {
-	recovered := s.bad >= troubledAfter
-	s.silent, s.useless, s.bad = 0, 0, 0
+	recovered := s.troubled
+	s.silent, s.useless, s.bad, s.troubled = 0, 0, 0, false
 	if s.answered && !recovered {
 		return
 	}
@@ -60,7 +62,7 @@ func (s *session) failed(l *slot, err error, now time.Time) bool {
 		return s.lose(err, alarmAfter)
 	case fault.Transient, fault.Config:
 	}
-	s.worse(err, now)
+	s.worse(l, err, now)
 	if s.silent >= lostAfter || s.useless >= uselessAfter {
 		return s.lose(err, now.Sub(s.badSince))
 	}
@@ -71,16 +73,17 @@ func (s *session) failed(l *slot, err error, now time.Time) bool {
 }
 
 // worse counts a failure and says so when it is one of several.
-func (s *session) worse(err error, now time.Time) {
+func (s *session) worse(l *slot, err error, now time.Time) {
 	if s.bad++; s.bad == 1 {
-		s.badSince = now
+		s.badSince = l.began
 	}
 	if useless(err) {
 		s.useless++
 	} else {
 		s.silent++
 	}
-	if s.bad >= troubledAfter {
+	if s.bad >= troubledAfter || !l.slow && now.Sub(s.badSince) >= troubledFor {
+		s.troubled = true
 		s.c.away(err, now.Sub(s.badSince))
 	}
 }
