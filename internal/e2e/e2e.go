@@ -61,9 +61,10 @@ type House struct {
 	File string // the configuration
 	Log  *Log   // what the daemon logged
 
-	stop context.CancelFunc
-	done chan error
-	cmd  *exec.Cmd
+	stop   context.CancelFunc
+	done   chan error
+	reload chan struct{}
+	cmd    *exec.Cmd
 }
 
 // Start builds the house and starts the daemon. Everything ends with the test.
@@ -153,13 +154,26 @@ func (h *House) StartDaemon() {
 
 func (h *House) runInside() {
 	ctx, stop := context.WithCancel(context.Background())
-	h.stop, h.done = stop, make(chan error, 1)
+	h.stop, h.done, h.reload = stop, make(chan error, 1), make(chan struct{}, 1)
 	log := slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	go func() {
 		h.done <- app.Run(ctx, app.Options{
-			Version: "test", Log: log, Load: func() (*config.Config, error) { return config.Load(h.File) },
+			Version: "test", Log: log, Reload: h.reload,
+			Load: func() (*config.Config, error) { return config.Load(h.File) },
 		})
 	}()
+}
+
+// Reload has the daemon read its configuration again, as SIGHUP does.
+func (h *House) Reload() {
+	h.t.Helper()
+	if h.cmd == nil {
+		h.reload <- struct{}{}
+		return
+	}
+	if err := h.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 func (h *House) spawn() {
@@ -232,6 +246,20 @@ func (h *House) get(path string) ([]byte, error) {
 	}
 	defer resp.Body.Close() //nolint:errcheck // only read
 	return io.ReadAll(resp.Body)
+}
+
+// Ready reports whether /readyz says that readings are fresh.
+func (h *House) Ready() bool {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodHead, h.Page+"/readyz", nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close() // HEAD has none
+	return resp.StatusCode == http.StatusOK
 }
 
 // Get asks the daemon's page for path.
