@@ -121,7 +121,10 @@ func (b *browser) before(t *testing.T, script string) {
 
 func (b *browser) open(t *testing.T, address string) {
 	t.Helper()
-	b.do(t, chromedp.Navigate("http://"+address+"/"))
+	if !strings.Contains(address, "/") {
+		address += "/"
+	}
+	b.do(t, chromedp.Navigate("http://"+address))
 }
 
 // text returns what can be read at a selector, "" when it is not shown.

@@ -125,6 +125,24 @@ func TestPageSaysWhenTheDaemonIsAway(t *testing.T) {
 	b.await(t, "#age", " s ago")
 }
 
+func TestPageForgetsTheNumbersOfADaemonThatIsNoMore(t *testing.T) {
+	h := newHouse(nil)
+	h.hub.Publish(measured(home, "Home", time.Now(), 4321))
+	l := listen(t, "127.0.0.1:0")
+	stop := h.serveOn(t, l)
+	b := openBrowser(t)
+	b.window(t, 390, 844, "light")
+	b.open(t, l.Addr().String()+"/#%")
+	b.await(t, ".tile.production .number", "4.32")
+	stop()
+	again := newHouse(nil) // at once, and without a reading
+	t.Cleanup(again.serveOn(t, listen(t, l.Addr().String())))
+	b.await(t, "#waiting", "Waiting for the first reading")
+	if text := b.text(t, ".tile.production"); text != "" {
+		t.Errorf("still shown: %q", text)
+	}
+}
+
 func TestPageNeverRunsWhatAGatewaySays(t *testing.T) {
 	h := newHouse(nil)
 	const name = `<img src=x onerror=document.title='taken'>`

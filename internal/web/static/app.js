@@ -10,12 +10,13 @@ import { Chart } from './chart.js';
 import { Flow } from './flow.js';
 
 const pastEvery = 60e3;
+const longest = 3600e3; // no source is slower than 45 minutes
 
 const state = {
   readings: new Map(), // newest by gateway
   gateways: null, // what is known beside the readings; null before it is told
   conditions: [],
-  chosen: decodeURIComponent(location.hash.slice(1)),
+  chosen: location.hash.slice(1), // a gateway as it stands in the address
   asked: '', // the gateway and day whose past is shown
 };
 
@@ -28,6 +29,10 @@ const connection = new Connection({
     if (first) return showAll();
     showGateways();
     if (reading.gateway === chosen()) showReading();
+  },
+  readings(all) {
+    state.readings = new Map(all.map((reading) => [reading.gateway, reading]));
+    showAll();
   },
   conditions(conditions) {
     state.conditions = conditions;
@@ -50,7 +55,7 @@ function ids() {
 
 function chosen() {
   const all = ids();
-  return all.includes(state.chosen) ? state.chosen : (all.find((id) => state.readings.has(id)) ?? all[0]);
+  return all.find((id) => encodeURIComponent(id) === state.chosen) ?? (all.find((id) => state.readings.has(id)) ?? all[0]);
 }
 
 const current = () => state.readings.get(chosen());
@@ -73,8 +78,8 @@ function showGateways() {
 function makeChoice(id) {
   const button = h('button', { type: 'button' });
   button.addEventListener('click', () => {
-    state.chosen = id;
-    window.history.replaceState(null, '', `#${encodeURIComponent(id)}`);
+    state.chosen = encodeURIComponent(id);
+    window.history.replaceState(null, '', `#${state.chosen}`);
     showAll();
     askPast();
   });
@@ -86,7 +91,8 @@ function makeChoice(id) {
 function presence() {
   if (connection.away) return 'away';
   if (!current()) return 'waiting';
-  return current().quality === 'stale' ? 'stale' : 'live';
+  const old = connection.now() - Date.parse(current().time) > longest;
+  return old || current().quality === 'stale' ? 'stale' : 'live';
 }
 
 function showReading() {
@@ -173,6 +179,11 @@ async function askPast() {
   }
 }
 
+// The address keeps the chosen gateway, so the way to Health must not go there.
+byId('worry').addEventListener('click', (event) => {
+  event.preventDefault();
+  byId('health-title').focus();
+});
 setInterval(showAge, 1000);
 setInterval(showReading, 15e3);
 setInterval(askPast, pastEvery);

@@ -6,7 +6,7 @@ const lookEvery = 5000;
 const answerWithin = 8000;
 
 export class Connection {
-  // on: {reading(r), conditions(list), gateways(list), presence()}
+  // on: {reading(r), readings(all), conditions(list), gateways(list), presence()}
   constructor(on) {
     this.on = on;
     this.away = false;
@@ -14,6 +14,7 @@ export class Connection {
     this.ahead = 0; // its clock minus ours, ms
     this.source = null;
     this.looks = 0;
+    this.whole = true; // false: what we hold may be of a daemon that is no more
   }
 
   start() {
@@ -35,7 +36,10 @@ export class Connection {
       this.heard();
       this.on.reading(JSON.parse(event.data));
     });
-    this.source.addEventListener('error', () => this.look());
+    this.source.addEventListener('error', () => {
+      this.whole = false;
+      this.look();
+    });
   }
 
   heard() {
@@ -61,9 +65,15 @@ export class Connection {
       const wasAway = this.away;
       this.heard();
       this.on.conditions(health.body.conditions ?? []);
+      if (!this.whole || wasAway) {
+        this.on.readings((await get('api/v1/readings')).body);
+        this.whole = true;
+      }
       if (this.looks % 6 === 0 || wasAway) this.on.gateways((await get('api/v1/gateways')).body ?? []);
       this.looks++;
-      if (this.source.readyState === EventSource.CLOSED) await this.withoutStream();
+      // No stream is to be had while too many are open: meanwhile each look
+      // asks for the readings, as the failed try says that they may be old.
+      if (this.source.readyState === EventSource.CLOSED) this.open();
     } catch {
       const first = !this.away;
       this.away = true;
@@ -72,12 +82,6 @@ export class Connection {
     }
   }
 
-  // withoutStream serves where no stream is to be had (too many are open): the
-  // readings are asked for, and the stream is tried again.
-  async withoutStream() {
-    for (const reading of (await get('api/v1/readings')).body) this.on.reading(reading);
-    this.open();
-  }
 
   // setClock follows the daemon's clock where it and ours differ: ages are
   // counted in the clock that gave the times. Date has whole seconds.
