@@ -40,7 +40,7 @@ type Asker interface {
 type Config struct {
 	Asker    Asker
 	Firmware string // as /info has it; decides which pages there are
-	// Pause after each page of the native handlers, 1 s by default. After a page
+	// Pause before each page of the native handlers, 1 s by default. Before a page
 	// of the user interface, which works for seconds, it is five times as long.
 	Pause time.Duration
 }

@@ -23,6 +23,7 @@ type jsonScrubber struct {
 
 // frame is an object or array being read.
 type frame struct {
+	object bool
 	around field // of the field it stands in
 	now    field // of the field being read
 }
@@ -44,11 +45,12 @@ func (j *jsonScrubber) step() bool {
 			return false
 		}
 		f := j.top().now
-		j.stack = append(j.stack, frame{around: f, now: f})
+		j.stack = append(j.stack, frame{object: c == '{', around: f, now: f})
 	case c == '}' || c == ']':
 		if len(j.stack) > 1 {
 			j.stack = j.stack[:len(j.stack)-1]
 		}
+		j.read()
 	case c == '"':
 		j.string()
 		return true
@@ -81,6 +83,15 @@ func (j *jsonScrubber) literal(set string, show func(string) string) {
 		j.at++
 	}
 	j.out.WriteString(show(string(j.in[start:j.at])))
+	j.read()
+}
+
+// read notes that a value is complete: what follows it in an object belongs to
+// no field until there is another name.
+func (j *jsonScrubber) read() {
+	if top := j.top(); top.object {
+		top.now = fieldOf("", top.around.class)
+	}
 }
 
 // word shows the words that stand without quotes.
@@ -114,6 +125,7 @@ func (j *jsonScrubber) string() {
 		j.top().now = fieldOf(text, j.top().around.class)
 	} else {
 		shown = j.text(j.top().now, text)
+		j.read()
 	}
 	j.out.WriteByte('"')
 	j.out.WriteString(shown) // of the characters that need no escape

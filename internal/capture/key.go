@@ -46,7 +46,11 @@ var (
 // shortNames are the fields that their words do not explain: /inv has s for the
 // serial number and ap for a part number; logger is what an owner calls it.
 var shortNames = map[string]class{
-	"s": serial, "logger": private, "ap": version, "timezone": zone, "tz": zone, "time_zone": zone}
+	"s": serial, "logger": private, "ap": version, "timezone": zone, "tz": zone, "time_zone": zone,
+	// currents and the like of /ivp/ensemble/status and /stream/meter
+	"F": quantity, "V": quantity, "f": quantity, "i": quantity, "p": quantity, "q": quantity, "v": quantity,
+	"wNow": quantity, "currW": quantity, "curr_w": quantity,
+}
 
 // nameForm is what a name of a field looks like: letters and few digits, no run
 // of digits that could be a number of something.

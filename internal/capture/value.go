@@ -13,13 +13,15 @@ import (
 var (
 	numberForm  = regexp.MustCompile(`^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?$`)
 	partForm    = regexp.MustCompile(`^[0-9]{3}-[0-9]{5}-r[0-9]{2}(?:-v[0-9]{2}\.[0-9]{2}\.[0-9]{2})?$`)
-	barePart    = regexp.MustCompile(`^[0-9]{3}-[0-9]{5}(?:-[0-9]{2})?$`)
+	barePart    = regexp.MustCompile(`^(?:[0-9]{3}-[0-9]{5}(?:-[0-9]{2})?|[0-9]{2}|[0-9]{3}[A-F])$`)
 	versionForm = regexp.MustCompile(`^[A-Z]?[0-9]{1,3}(?:\.[0-9]{1,5}){1,4}(?:-D[0-9]{1,5}|_rel/[0-9]{1,3}\.[0-9]{1,3})?$`)
 	dottedQuad  = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+){3}$`)
 	buildForm   = regexp.MustCompile(`^[0-9a-f]{4,8}$`)
 	flagsForm   = regexp.MustCompile(`^0x[0-9a-f]{1,16}$`)
 	dayOfYear   = regexp.MustCompile(`^[0-9]{1,2}/[0-9]{1,2}$`)
-	weekdays    = regexp.MustCompile(`^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?:,(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun))*$`)
+	// partOfTariff are the ids in a tariff.
+	partOfTariff = regexp.MustCompile(`^(?:season|tier|period)_[0-9]{1,2}$`)
+	weekdays     = regexp.MustCompile(`^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?:,(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun))*$`)
 )
 
 // timeForms are the ways in which gateways write a time as text.
@@ -32,6 +34,9 @@ func (s *Scrubber) text(f field, text string) string {
 	}
 	if f.class == private {
 		return s.replace(text)
+	}
+	if f.class == version && telling(f, text) {
+		return s.keep(text) // also one that looks like a number: 8.123
 	}
 	if numberForm.MatchString(text) {
 		return s.number(f, text)
@@ -53,7 +58,7 @@ func (s *Scrubber) text(f field, text string) string {
 func telling(f field, text string) bool {
 	switch {
 	case f.class == serial:
-		return false
+		return f.name == "id" && partOfTariff.MatchString(text)
 	case partForm.MatchString(text):
 		return true
 	case f.class == version:
@@ -100,7 +105,7 @@ func (s *Scrubber) number(f field, text string) string {
 		if len(whole) > shortSerial {
 			return s.instead(text, s.names.of(whole))
 		}
-		return text
+		return s.coarse(text, whole, rest)
 	case quantity:
 		if len(whole) > longestCount {
 			return s.instead(text, s.names.of(whole))
