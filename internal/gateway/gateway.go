@@ -12,6 +12,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"time"
@@ -194,5 +195,9 @@ func (c *Client) drop() {
 
 // wrap says what was being done, keeping kind, mend and wish of the cause.
 func (c *Client) wrap(op string, err error) error {
-	return &fault.Error{Kind: fault.KindOf(err), Op: op, Mend: fault.Mend(err), After: fault.After(err), Err: err}
+	mend := fault.Mend(err)
+	if _, away := errors.AsType[*dialError](err); away && mend == "" {
+		mend = "Check that the gateway has power, is on this network, and that the address configured for it is right."
+	}
+	return &fault.Error{Kind: fault.KindOf(err), Op: op, Mend: mend, After: fault.After(err), Err: err}
 }
