@@ -42,7 +42,7 @@ func openBrowser(t *testing.T) *browser {
 	ctx, forget := chromedp.NewContext(context.WithoutCancel(ctx), chromedp.WithListener(b.listen))
 	b.ctx = ctx
 	t.Cleanup(func() {
-		end, cancel := context.WithTimeout(ctx, 20*time.Second)
+		end, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
 		_ = chromedp.Cancel(end)
 		forget()
@@ -81,7 +81,7 @@ func (b *browser) complaints() []string {
 
 func (b *browser) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		t.Fatalf("browser: %v; console: %q", err, b.complaints())
@@ -91,7 +91,7 @@ func (b *browser) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 // ask evaluates an expression in the page.
 func ask[T any](t *testing.T, b *browser, expression string) T {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
 	defer cancel()
 	answer, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
 	if err != nil {
@@ -143,7 +143,7 @@ func (b *browser) is(t *testing.T, condition string) bool {
 // await waits until the text at a selector contains want.
 func (b *browser) await(t *testing.T, selector, want string) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(45 * time.Second)
 	for {
 		text := b.text(t, selector)
 		if strings.Contains(text, want) {

@@ -33,7 +33,7 @@ func (v visitor) ask(method, path, host string) (*http.Response, string) {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		v.t.Fatal(err)

@@ -147,7 +147,7 @@ func dayOf(_ context.Context, q web.Query) (web.Series, error) {
 
 // shape draws the powers in W from midnight (0) to a noon with the oven on (1).
 func shape(x float64) (sun, used, battery float64) {
-	bump := func(at, width float64) float64 { return math.Exp(-math.Pow((x-at)/width, 2)) }
+	bump := func(at, width float64) float64 { return math.Exp(-(x - at) / width * (x - at) / width) }
 	climb := math.Min(1, math.Max(0, (x-0.5)/0.42))
 	sun = 4480 * math.Pow(math.Sin(math.Pi/2*climb), 1.5) * (1 - 0.45*bump(0.8, 0.012) - 0.3*bump(0.86, 0.02) - 0.2*bump(0.72, 0.015))
 	used = 340 + 90*math.Sin(x*90) + 60*math.Sin(x*37) + 1500*bump(0.58, 0.02) + 700*bump(0.64, 0.03) + 2900*bump(1, 0.045)

@@ -99,6 +99,8 @@ func TestPageMarksWhatIsOld(t *testing.T) {
 	if text := b.text(t, "#notice"); text != "" {
 		t.Errorf("notice of a fresh reading: %q", text)
 	}
+	h.hub.Publish(measured(home, "Home", time.Now().Add(-2*time.Hour), 4321)) // says that it is good
+	b.await(t, "#age", "stale, 2 h old")
 }
 
 func TestPageSaysWhenTheDaemonIsAway(t *testing.T) {
@@ -199,7 +201,7 @@ func TestPageDoesWithoutAStream(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer answer.Body.Close()
+		defer func() { _ = answer.Body.Close() }()
 		open = append(open, answer)
 	}
 	b := openBrowser(t)

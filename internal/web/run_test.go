@@ -31,7 +31,7 @@ func (h *house) run(t *testing.T) (stop func()) {
 // condition waits until the page's condition has a state.
 func (h *house) condition(t *testing.T, want status.State) status.Condition {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		if c := h.board.Get("http"); c.State == want || time.Now().After(deadline) {
 			if c.State != want {
 				t.Fatalf("condition %+v, want %s", c, want)
@@ -74,7 +74,7 @@ func TestRunNamesThisComputerWhenItListensEverywhere(t *testing.T) {
 
 func TestRunSaysThatThePortIsTaken(t *testing.T) {
 	taken := listen(t, "127.0.0.1:0")
-	defer taken.Close()
+	defer func() { _ = taken.Close() }()
 	h := newHouse(func(c *web.Config) { c.Listen = taken.Addr().String() })
 	stop := h.run(t)
 	c := h.condition(t, status.Red)
@@ -87,7 +87,7 @@ func TestRunSaysThatThePortIsTaken(t *testing.T) {
 func TestSlowRequestIsCut(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *house, p *pipes) {
 		ours, theirs := net.Pipe()
-		defer ours.Close()
+		defer func() { _ = ours.Close() }()
 		p.waiting <- theirs
 		if _, err := fmt.Fprint(ours, "GET / HTTP/1.1\r\nHost: loc"); err != nil {
 			t.Fatal(err)

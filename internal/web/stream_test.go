@@ -79,6 +79,9 @@ func (l listener) next() (*reading.Reading, error) {
 	}
 }
 
+// drain takes all events until the stream ends.
+func (l listener) drain() { _, _ = io.Copy(io.Discard, l.Reader) }
+
 // bubble runs a test in its own time against a server on pipes.
 func bubble(t *testing.T, test func(t *testing.T, h *house, p *pipes)) {
 	synctest.Test(t, func(t *testing.T) {
@@ -93,7 +96,7 @@ func TestStreamSendsEachReading(t *testing.T) {
 	bubble(t, func(t *testing.T, h *house, p *pipes) {
 		h.hub.Publish(measured(home, "Home", time.Now(), 100))
 		l := p.listen(t)
-		defer l.Close()
+		defer func() { _ = l.Close() }()
 		for w := 100.0; w < 105; w++ {
 			r, err := l.next()
 			if err != nil || r.Power.ProductionW != reading.Of(w) {
@@ -107,7 +110,7 @@ func TestStreamSendsEachReading(t *testing.T) {
 func TestStreamOutlivesTheLimitsOfOrdinaryRequests(t *testing.T) {
 	bubble(t, func(t *testing.T, h *house, p *pipes) {
 		l := p.listen(t)
-		defer l.Close()
+		defer func() { _ = l.Close() }()
 		got := make(chan error, 1)
 		go func() {
 			_, err := l.next()
@@ -126,7 +129,7 @@ func TestStreamsAreBounded(t *testing.T) {
 		var all []listener
 		for range 64 {
 			l := p.listen(t)
-			go io.Copy(io.Discard, l.Reader)
+			go l.drain()
 			all = append(all, l)
 		}
 		answer, conn := p.ask(t, "/api/v1/stream")
@@ -146,7 +149,7 @@ func TestStreamsAreBounded(t *testing.T) {
 func TestSlowReaderIsCut(t *testing.T) {
 	bubble(t, func(t *testing.T, h *house, p *pipes) {
 		l := p.listen(t) // and takes nothing
-		defer l.Close()
+		defer func() { _ = l.Close() }()
 		for range 20 {
 			h.hub.Publish(measured(home, "Home", time.Now(), 100))
 			time.Sleep(time.Second)
@@ -166,7 +169,7 @@ func TestSlowReaderIsCut(t *testing.T) {
 func TestSlowReaderOfHistoryIsCut(t *testing.T) {
 	bubble(t, func(t *testing.T, _ *house, p *pipes) {
 		answer, conn := p.ask(t, "/api/v1/history?from=2026-01-01T00:00:00Z&to=2026-02-01T00:00:00Z&step=1m")
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		time.Sleep(2 * time.Minute)
 		if _, err := io.ReadAll(answer.Body); err == nil {
 			t.Error("an answer waited for its reader for two minutes")
@@ -179,8 +182,8 @@ func TestStreamsEndWithTheServer(t *testing.T) {
 		h, p := newHouse(nil), newPipes()
 		stop := h.serveOn(t, p)
 		l := p.listen(t)
-		defer l.Close()
-		go io.Copy(io.Discard, l.Reader)
+		defer func() { _ = l.Close() }()
+		go l.drain()
 		synctest.Wait()
 		start := time.Now()
 		stop()
