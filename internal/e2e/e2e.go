@@ -118,10 +118,10 @@ func (h *House) WriteConfig() {
 	if address != "-" {
 		block += fmt.Sprintf(", address: %q", address)
 	}
-	account := fmt.Sprintf("account: {username: %q, password_file: %s}\n", sim.User, filepath.Join(h.Dir, "account"))
+	account := fmt.Sprintf("account: {username: %q, password_file: %q}\n", sim.User, filepath.Join(h.Dir, "account"))
 	if h.opt.Token != "" {
 		h.write("token", h.opt.Token)
-		block += ", token_file: " + filepath.Join(h.Dir, "token")
+		block += fmt.Sprintf(", token_file: %q", filepath.Join(h.Dir, "token"))
 		account = ""
 	}
 	if h.opt.Gateway != "" {
@@ -130,8 +130,8 @@ func (h *House) WriteConfig() {
 	cloud := h.Sim.Account.URL()
 	h.write("envoyd.yaml", "gateways: [{"+block+"}]\n"+account+
 		fmt.Sprintf("endpoints: {entrez: %q, enlighten: %q, api: %q}\n", cloud, cloud, cloud)+
-		fmt.Sprintf("mqtt: {url: \"mqtt://%s\", username: %q, password_file: %s}\n", h.Sim.Broker.Addr(), h.Sim.Broker.User(), filepath.Join(h.Dir, "mqtt"))+
-		fmt.Sprintf("store: {path: %s}\nhttp: {listen: %q}\n", filepath.Join(h.Dir, "state"), strings.TrimPrefix(h.Page, "http://"))+
+		fmt.Sprintf("mqtt: {url: \"mqtt://%s\", username: %q, password_file: %q}\n", h.Sim.Broker.Addr(), h.Sim.Broker.User(), filepath.Join(h.Dir, "mqtt"))+
+		fmt.Sprintf("store: {path: %q}\nhttp: {listen: %q}\n", filepath.Join(h.Dir, "state"), strings.TrimPrefix(h.Page, "http://"))+
 		h.opt.Extra)
 }
 
@@ -262,13 +262,16 @@ func (h *House) Ready() bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// Get asks the daemon's page for path.
+// Get asks the daemon's page for path; while the daemon changes its
+// configuration it may not answer for a moment.
 func (h *House) Get(path string) string {
 	h.t.Helper()
-	text, err := h.get(path)
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	var text []byte
+	h.Wait("the page to answer for "+path, func() (ok bool) {
+		var err error
+		text, err = h.get(path)
+		return err == nil
+	})
 	return string(text)
 }
 

@@ -85,7 +85,7 @@ type message struct {
 
 // judge looks at every message that came.
 func (s *scene) judge() {
-	if len(s.sub.All("/power")) == 0 {
+	if len(s.sub.All(sim.DefaultSerial+"/power")) == 0 {
 		s.t.Error("no power was ever published")
 	}
 	s.judgePower()
@@ -98,7 +98,7 @@ func (s *scene) judge() {
 
 func (s *scene) judgePower() {
 	var before time.Time
-	for _, m := range s.sub.All("/power") {
+	for _, m := range s.sub.All(sim.DefaultSerial + "/power") {
 		var one message
 		if json.Unmarshal([]byte(m.Payload), &one) != nil || json.Unmarshal([]byte(m.Payload), &one.Power) != nil {
 			s.t.Errorf("not a power message: %s", m.Payload)
@@ -126,7 +126,7 @@ func (s *scene) judgePower() {
 // discharge are integrated and begin at 0.
 func (s *scene) judgeEnergy() {
 	var before message
-	for _, m := range s.sub.All("/energy") {
+	for _, m := range s.sub.All(sim.DefaultSerial + "/energy") {
 		var now message
 		if json.Unmarshal([]byte(m.Payload), &now) != nil {
 			s.t.Errorf("not an energy message: %s", m.Payload)

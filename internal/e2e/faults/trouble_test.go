@@ -14,6 +14,7 @@ import (
 // wrong is published, everybody is told, it is left in peace, and all goes on
 // by itself when it is well again.
 func TestTroubleOfTheGateway(t *testing.T) {
+	t.Parallel()
 	clear := func(s *scene) { s.Sim.Gateway.Faults().Clear() }
 	throw := func(kind fault.Kind) func(s *scene) {
 		return func(s *scene) { s.Sim.Fault(kind, fault.Options{}) }
