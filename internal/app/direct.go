@@ -89,6 +89,9 @@ func (d *Direct) Read(ctx context.Context) ([]Result, error) {
 			d.app.opt.Log.Debug("no token", "serial", s.cfg.Serial, "error", err)
 		}
 		r.Reading, r.Plan, r.Err = s.collector.Once(ctx)
+		if r.Err != nil && s.refused != nil {
+			r.Err = s.refused // the collector only knows that nothing was found
+		}
 		s.client.Close()
 		all = append(all, r)
 	}

@@ -32,8 +32,8 @@ func TestTwoKeysForOneSerialAreRefused(t *testing.T) {
 				t.Errorf("read ends with %d: %s", code, out)
 			}
 			w.stop()
-			if out, code := w.command("", "read", "-direct"); code != 1 {
-				t.Errorf("read -direct ends with %d: %s", code, out)
+			if out, code := w.command("", "read", "-direct"); code != 1 || !strings.Contains(w.said, "10.83.0.2 ") || !strings.Contains(w.said, "10.83.0.3 ") {
+				t.Errorf("read -direct ends with %d: %s%s", code, out, w.said)
 			}
 			book, err := trust.Open(filepath.Join(w.dir, "state"))
 			if err != nil {

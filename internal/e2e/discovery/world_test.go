@@ -37,6 +37,7 @@ type world struct {
 	program string
 	daemon  *netnstest.Process
 	api     *http.Client
+	said    string // what the last command wrote to its standard error
 }
 
 // newWorld makes it; config is added to the one line that is always there.
@@ -117,7 +118,7 @@ func service(instance, serial string, port int) netnstest.Service {
 		Text: []string{"serialnum=" + serial, "protovers=8.2.4345", "txtvers=1"}}
 }
 
-// command runs envoyd beside the daemon.
+// command runs envoyd beside the daemon and returns its standard output.
 func (w *world) command(stdin string, args ...string) (output string, code int) {
 	w.t.Helper()
 	args = append(args, "-config", filepath.Join(w.dir, "envoyd.yaml"))
@@ -127,8 +128,8 @@ func (w *world) command(stdin string, args ...string) (output string, code int) 
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
+	w.said = errs.String()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		w.t.Logf("%s: %s", strings.Join(args, " "), errs.String())
 		return out.String(), exit.ExitCode()
 	}
 	if err != nil {
