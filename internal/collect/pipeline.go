@@ -43,7 +43,7 @@ func (s *session) emit(now time.Time) {
 		Serial:   s.info.Serial,
 		Firmware: s.info.Firmware.String(),
 		Zone:     s.days(),
-		Time:     at,
+		Time:     later(at, res.Counted),
 		Counters: res.Counters,
 		Accounts: res.Accounts,
 	})
@@ -149,7 +149,8 @@ func (c *Collector) publish(r reading.Reading, at time.Time, window time.Duratio
 			c.storageKept = now
 		}
 	}
-	if len(records) == 0 && prev != nil && prev.Quality == next.Quality && prev.Energy == next.Energy {
+	if len(records) == 0 && prev != nil && prev.Quality == next.Quality && prev.Energy == next.Energy &&
+		prev.Today == next.Today { // which begins anew at midnight, though nothing is measured then
 		return
 	}
 	c.last = &next

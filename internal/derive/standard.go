@@ -59,6 +59,19 @@ func (v *view) reportInterval() time.Duration {
 	return longestInterval
 }
 
+// countedAt is when the counters were asked last. A CT says so itself.
+func (v *view) countedAt(measured time.Time) time.Time {
+	if v.f.metered() && !measured.IsZero() {
+		return measured
+	}
+	for _, at := range []time.Time{v.s.v1.at, v.s.devices.at, v.s.production.at, v.s.pdm.at, v.s.inverters.at, v.s.page.at} {
+		if at.After(measured) {
+			measured = at
+		}
+	}
+	return measured
+}
+
 // pageProduction is all that firmware 3.7 tells.
 func (v *view) pageProduction() measured {
 	return measured{v.s.page.is.PowerW, v.s.page.at}
