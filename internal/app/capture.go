@@ -19,6 +19,7 @@ const captureTime = 20 * time.Minute
 // its turn among the readings and no two requests are ever under way.
 type recorder struct{ client *gateway.Client }
 
+// Record asks for a page.
 func (r recorder) Record(ctx context.Context, path string, slow bool) (capture.Raw, error) {
 	answer, err := r.client.Record(ctx, path, slow)
 	return capture.Raw{Status: answer.Status, Header: answer.Header, Body: answer.Body}, err

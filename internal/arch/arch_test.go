@@ -21,7 +21,7 @@ var allowed = map[string][]string{
 	"cmd/envoyd": {"app", "capture", "config", "fault", "reading", "secret", "github.com/coreos/go-systemd/v22/daemon", "golang.org/x/term"},
 	"app": {
 		"backoff", "capture", "collect", "config", "deliver", "derive", "discover", "entrez", "fault", "gateway", "hostclock", "ledger", "live",
-		"reading", "secret", "sink/influx", "sink/mqtt", "status", "store", "token", "trust", "web", "golang.org/x/sync/errgroup",
+		"reading", "secret", "sink/influx", "sink/mqtt", "status", "store", "token", "trust", "web", "golang.org/x/sync/errgroup", "golang.org/x/sys/unix",
 	},
 	"config": {"secret", "gopkg.in/yaml.v3"},
 	"web": {

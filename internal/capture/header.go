@@ -30,7 +30,7 @@ func (s *Scrubber) headers(h http.Header) map[string]string {
 	shown := map[string]string{}
 	for name, form := range headerForms {
 		if value := h.Get(name); form.MatchString(value) {
-			shown[name] = value
+			shown[name] = s.keep(value)
 		}
 	}
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
@@ -54,7 +54,9 @@ func (s *Scrubber) challenge(value string) string {
 	if m := realmForm.FindStringSubmatch(value); m != nil {
 		realm = m[1]
 	}
-	if realm != ownRealm {
+	if realm == ownRealm {
+		s.keep(realm)
+	} else {
 		realm = s.replace(realm)
 	}
 	if !strings.EqualFold(scheme, "digest") {

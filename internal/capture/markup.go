@@ -20,6 +20,9 @@ func isXML(body []byte) bool {
 		bytes.HasPrefix(body, []byte("<?xml")) && !bytes.Contains(bytes.ToLower(body), []byte("<html"))
 }
 
+// longestText is how much of an element's text is looked at.
+const longestText = 256
+
 // xmlScrubber writes an XML document anew.
 type xmlScrubber struct {
 	*Scrubber
@@ -55,7 +58,9 @@ func (s *Scrubber) scrubXML(body []byte) []byte {
 		case xml.EndElement:
 			x.end()
 		case xml.CharData:
-			x.text += strings.TrimSpace(string(t))
+			if len(x.text) < longestText { // what is longer is replaced as a whole anyhow
+				x.text += strings.TrimSpace(string(t))
+			}
 		default:
 			s.file.replaced++
 		}

@@ -46,10 +46,13 @@ func (s *Scrubber) File(path string, raw Raw) File {
 	return f
 }
 
+// longest is how much of an answer is recorded; the longest seen has 200 KB.
+const longest = 1 << 20
+
 // body anonymises by what the first byte says: the content type is often
 // missing, and wrong on firmware 3.
 func (s *Scrubber) body(raw Raw) []byte {
-	body := bytes.TrimLeft(raw.Body, " \t\r\n\ufeff")
+	body := bytes.TrimLeft(raw.Body[:min(len(raw.Body), longest)], " \t\r\n\ufeff")
 	switch {
 	case len(body) == 0:
 		return []byte{}

@@ -11,11 +11,12 @@ import (
 
 // Forms of what may pass.
 var (
-	numberForm  = regexp.MustCompile(`^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?$`)
-	partForm    = regexp.MustCompile(`^[0-9]{3}-[0-9]{5}-r[0-9]{2}(?:-v[0-9]{2}\.[0-9]{2}\.[0-9]{2})?$`)
-	barePart    = regexp.MustCompile(`^(?:[0-9]{3}-[0-9]{5}(?:-[0-9]{2})?|[0-9]{2}|[0-9]{3}[A-F])$`)
-	versionForm = regexp.MustCompile(`^[A-Z]?[0-9]{1,3}(?:\.[0-9]{1,5}){1,4}(?:-D[0-9]{1,5}|_rel/[0-9]{1,3}\.[0-9]{1,3})?$`)
-	dottedQuad  = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+){3}$`)
+	numberForm = regexp.MustCompile(`^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?$`)
+	partForm   = regexp.MustCompile(`^[0-9]{3}-[0-9]{5}-r[0-9]{2}(?:-v[0-9]{2}\.[0-9]{2}\.[0-9]{2})?$`)
+	barePart   = regexp.MustCompile(`^(?:[0-9]{3}-[0-9]{5}(?:-[0-9]{2})?|[0-9]{2}|[0-9]{3}[A-F])$`)
+	// A version has two or three numbers, or many short ones behind a 001; telephone
+	// numbers with dots have others.
+	versionForm = regexp.MustCompile(`^[A-Z]?(?:[0-9]{1,2}(?:\.[0-9]{1,3}|(?:\.[0-9]{1,5}){2})|00[0-9](?:\.[0-9]{1,3}){3,4})(?:-D[0-9]{1,5}|_rel/[0-9]{1,3}\.[0-9]{1,3})?$`)
 	buildForm   = regexp.MustCompile(`^[0-9a-f]{4,8}$`)
 	flagsForm   = regexp.MustCompile(`^0x[0-9a-f]{1,16}$`)
 	dayOfYear   = regexp.MustCompile(`^[0-9]{1,2}/[0-9]{1,2}$`)
@@ -62,8 +63,7 @@ func telling(f field, text string) bool {
 	case partForm.MatchString(text):
 		return true
 	case f.class == version:
-		return barePart.MatchString(text) || versionForm.MatchString(text) && !dottedQuad.MatchString(text) ||
-			f.name == "build" && buildForm.MatchString(text)
+		return barePart.MatchString(text) || versionForm.MatchString(text) || f.name == "build" && buildForm.MatchString(text)
 	case strings.HasPrefix(f.name, "flags"):
 		return flagsForm.MatchString(text)
 	case f.class == quantity:

@@ -72,9 +72,9 @@ const quantities = `
 // personal are words of fields about a person, a place, a network or a secret.
 // Nothing in them passes, not even a number.
 const personal = `
-	addr address apartment apt birth birthday bssid city cookie coord coordinate coordinates country county credential
-	credentials customer email essid geo gps gsm hostname house iccid imei imsi ip ipaddr jwt lat latitude lng location
-	lon longitude mac mail mdn mobile msisdn nonce otp owner pass passcode passphrase passwd password phone pin plz
-	position postal postalcode postcode psk pwd secret session sessionid sim site ssid street surname tel telephone token
-	user userid username wpa zip zipcode
+	account addr address apartment apt birth birthday bssid city company cookie coord coordinate coordinates country
+	county credential credentials customer email essid geo gps gsm hostname house iccid imei imeid imsi installer ip
+	ipaddr jwt lat latitude latlng lng location lon longitude mac mail mdn mobile msisdn nonce otp owner pass passcode
+	passphrase passwd password people person phone pin plz position postal postalcode postcode psk pwd resident secret
+	session sessionid sim site ssid street surname tel telephone tenant token user userid username wpa zip zipcode
 `

@@ -45,22 +45,26 @@ func (r Recording) Write(dir string) error {
 	if err := Vacant(dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // made to be handed on
 		return fmt.Errorf("making the folder: %w", err)
 	}
 	for _, f := range r.Files {
-		if f.Body != nil {
-			if err := os.WriteFile(filepath.Join(dir, f.Name), f.Body, 0o600); err != nil {
-				return fmt.Errorf("writing the recording: %w", err)
-			}
-		}
-		text, err := json.MarshalIndent(log{Code: f.Status, Headers: f.Headers}, "", "  ")
-		if err != nil {
-			return fmt.Errorf("writing the recording: %w", err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, f.Name+"_log.json"), append(text, '\n'), 0o600); err != nil {
+		if err := f.write(filepath.Join(dir, f.Name)); err != nil {
 			return fmt.Errorf("writing the recording: %w", err)
 		}
 	}
 	return nil
+}
+
+func (f File) write(path string) error {
+	if f.Body != nil {
+		if err := os.WriteFile(path, f.Body, 0o644); err != nil { //nolint:gosec // as above
+			return err
+		}
+	}
+	text, err := json.MarshalIndent(log{Code: f.Status, Headers: f.Headers}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path+"_log.json", append(text, '\n'), 0o644) //nolint:gosec // as above
 }
