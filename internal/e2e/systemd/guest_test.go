@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -89,8 +90,25 @@ func (g *guest) off(cmd *exec.Cmd, console *e2e.Log) {
 		_ = cmd.Process.Kill()
 		<-ended
 	}
-	for _, left := range []string{"payload", "supervisor"} { // nspawn leaves them where systemd does not run
-		_ = os.Remove(filepath.Join("/sys/fs/cgroup/systemd", left))
+	leaveNoGroups()
+}
+
+// leaveNoGroups removes the empty control groups that nspawn leaves where no
+// systemd cleans up behind it.
+func leaveNoGroups() {
+	for _, hierarchy := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"} {
+		for _, left := range []string{"payload", "supervisor"} {
+			var all []string
+			_ = filepath.WalkDir(filepath.Join(hierarchy, left), func(path string, d os.DirEntry, err error) error {
+				if err == nil && d.IsDir() {
+					all = append(all, path)
+				}
+				return err
+			}) // mostly there is none
+			for _, path := range slices.Backward(all) {
+				_ = os.Remove(path) // one in use stays
+			}
+		}
 	}
 }
 
