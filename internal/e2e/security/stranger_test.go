@@ -145,7 +145,13 @@ func (s *stranger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	bait(w, r)
 }
 
-// bait asks for every login there is.
+// digest asks for the login of old firmware, just as a gateway does.
+func digest(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Add("WWW-Authenticate", `Digest qop="auth", realm="enphaseenergy.com", nonce="1694046744"`)
+	w.WriteHeader(http.StatusUnauthorized)
+}
+
+// bait asks for every login that nobody should give.
 func bait(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Add("WWW-Authenticate", `Basic realm="enphaseenergy.com"`)
 	w.Header().Add("WWW-Authenticate", `Digest qop="auth", realm="elsewhere.example", nonce="1694046744"`)

@@ -34,11 +34,11 @@ func TestNoSecretReaches(t *testing.T) {
 		"a serial with a path in it":   {stranger: stranger{serial: serial + "/../../x", firm: "8.2.4345", secure: true}},
 		"another key":                  {stranger: stranger{serial: serial, firm: "8.2.4345", secure: true}, met: true},
 		"another key, higher firmware": {stranger: stranger{serial: serial, firm: "99.9.9999", secure: true}, met: true},
-		"another key, firmware 5":      {stranger: stranger{serial: serial, firm: "5.0.62", secure: true}, met: true},
-		"firmware 5 by HTTP":           {stranger: stranger{serial: serial, firm: "5.0.62"}, met: true},
-		"firmware 5 by HTTP, no token": {stranger: stranger{serial: serial, firm: "5.0.62"}, met: true, bare: true},
-		"firmware 8 by HTTP":           {stranger: stranger{serial: serial, firm: "8.2.4345"}},
-		"a redirect of who it is":      {stranger: stranger{serial: serial, firm: "8.2.4345", secure: true, infoToo: true, page: nil}},
+		"another key, firmware 5":      {stranger: stranger{serial: serial, firm: "5.0.62", secure: true, page: digest}, met: true},
+		"firmware 5 by HTTP":           {stranger: stranger{serial: serial, firm: "5.0.62", page: digest}, met: true},
+		"firmware 5 by HTTP, no token": {stranger: stranger{serial: serial, firm: "5.0.62", page: digest}, met: true, bare: true},
+		"firmware 8 by HTTP":           {stranger: stranger{serial: serial, firm: "8.2.4345", page: digest}},
+		"a redirect of who it is":      {stranger: stranger{serial: serial, firm: "8.2.4345", secure: true, infoToo: true}},
 		"a digest of another realm":    {stranger: stranger{serial: serial, firm: "5.0.62"}, bare: true},
 	} {
 		t.Run(strings.NewReplacer(" ", "-", ",", "").Replace(name), func(t *testing.T) { s.play(t) })
