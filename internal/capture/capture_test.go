@@ -91,10 +91,10 @@ func TestWhatStopsARecording(t *testing.T) {
 			}
 		})
 	}
-	s := &scripted{err: map[string]error{"/ivp/livedata/status": away}}
+	s := &scripted{err: map[string]error{"/api/v1/production": away, "/home": away, "/ivp/livedata/status": away, "/production": away}}
 	rec, err := capture.Record(t.Context(), capture.Config{Asker: s, Firmware: "8.2.4345", Pause: 1})
-	if err != nil || len(rec.Silent) != 1 || len(rec.Files) != len(s.asked)-1 {
-		t.Errorf("one silent page: %v, %+v", err, rec.Silent)
+	if err != nil || len(rec.Silent) != 4 || len(rec.Files) != len(s.asked)-4 {
+		t.Errorf("silent pages far from each other: %v, %+v", err, rec.Silent)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -56,16 +56,20 @@ var shortNames = map[string]class{
 // of digits that could be a number of something.
 var (
 	nameForm  = regexp.MustCompile(`^[A-Za-z0-9_ :.-]{1,60}$`)
-	digitRun  = regexp.MustCompile(`[0-9]{4}`)
+	digitRun  = regexp.MustCompile(`[0-9]{3}`)
 	indexForm = regexp.MustCompile(`^[0-9]{1,3}$`)
 )
+
+// mostDigits is how many digits a name may have: vrmsB1L12_or_L12 has the most
+// that were seen.
+const mostDigits = 5
 
 // passes reports whether a field's name may be shown.
 func passes(name string) bool {
 	if indexForm.MatchString(name) {
 		return true
 	}
-	if !nameForm.MatchString(name) || digitRun.MatchString(name) || countDigits(name) > 4 {
+	if !nameForm.MatchString(name) || digitRun.MatchString(name) || countDigits(name) > mostDigits {
 		return false
 	}
 	words := wordsOf(name)

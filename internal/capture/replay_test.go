@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -174,6 +176,48 @@ func TestEveryCaptureReadsTheSame(t *testing.T) {
 			})
 		}
 	}
+}
+
+var longNumber = regexp.MustCompile(`[0-9]{3}`)
+
+// A report needs the names of the fields: all that were ever recorded pass.
+func TestEveryRecordedNamePasses(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(parts.Captures(t), "*", "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no recordings: ", err)
+	}
+	for _, name := range files {
+		body, err := os.ReadFile(name)
+		var doc any
+		if err != nil || strings.HasSuffix(name, "_log.json") || json.Unmarshal(body, &doc) != nil {
+			continue
+		}
+		s := capture.NewScrubber(time.Now())
+		s.File("/x", capture.Raw{Status: 200, Body: body})
+		kept := s.Names()
+		for field := range fieldsOf(doc) {
+			if !longNumber.MatchString(field) && !slices.Contains(kept, field) {
+				t.Errorf("%s: the name %s does not pass", filepath.Base(name), field)
+			}
+		}
+	}
+}
+
+// fieldsOf returns every name in a document.
+func fieldsOf(v any) map[string]bool {
+	all := map[string]bool{}
+	switch v := v.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			all[name] = true
+			maps.Copy(all, fieldsOf(inner))
+		}
+	case []any:
+		for _, inner := range v {
+			maps.Copy(all, fieldsOf(inner))
+		}
+	}
+	return all
 }
 
 func TestEveryModelledHomeReadsTheSame(t *testing.T) {

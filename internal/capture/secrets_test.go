@@ -127,6 +127,32 @@ func TestNoNumberThatIsSomebodysGetsThrough(t *testing.T) {
 	}
 }
 
+// What the forms alone do not show, each case for the one rule that holds it.
+func TestTheEdgesOfTheRules(t *testing.T) {
+	deep := strings.Repeat("[", 100)
+	for body, want := range map[string]string{
+		`{"rate":0.15 94103}`:                                `{"rate":0.15 94000}`, // the second number is no rate
+		`{"rate":{"unit":1} 94103}`:                          `{"rate":{"unit":1} 94000}`,
+		`{"rate":"0.15" "2026-01-02"}`:                       `{"rate":"0.15" "text1"}`,
+		`{"rate":12345678901234567}`:                         `{"rate":90000000000000001}`,
+		`{"date":"2023-06-29 15:50:12 HST"}`:                 `{"date":"text1"}`,
+		`{"ssid":"enabled","mac":"42","user":"PCU"}`:         `{"ssid":"text1","mac":"text2","user":"text3"}`,
+		`{"unit 471":1,"unit 06 12 34":1,"7":1}`:             `{"text1":1,"text2":1,"7":1}`,
+		`{"vrmsB1L12_or_L12":1}`:                             `{"vrmsB1L12_or_L12":1}`,
+		deep + `"Jane":1`:                                    deep[:64],
+		`{"timezone":"Local"}`:                               `{"timezone":"text1"}`,
+		`<table><tr><td>Jane</td><td>5 kW</td></tr></table>`: "<html><head><title>200 OK</title></head><body></body></html>\n",
+	} {
+		if got := file(capture.NewScrubber(time.Now()), "/x", body); got != want {
+			t.Errorf("%s became\n%s, want\n%s", body, got, want)
+		}
+	}
+	long := "[" + strings.Repeat("1,", 1<<20) + "1]"
+	if got := file(capture.NewScrubber(time.Now()), "/x", long); len(got) > 1<<20 {
+		t.Errorf("%d bytes are recorded", len(got))
+	}
+}
+
 func TestNoHeaderGivesAnythingAway(t *testing.T) {
 	for _, secret := range secrets {
 		h := http.Header{}

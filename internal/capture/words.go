@@ -53,7 +53,7 @@ const vocabulary = `
 	unlock unused up upd update updated upgrade uptime usage use used user username v va vah valid validity value values
 	var varh variable vars vd vehicle ver vers version very virtual vls volt voltage vpp vq vrms w wait wake warm warning
 	warnings wat watchdog water watt watts wave web wed week weekly weeks wh wifi window wire wireless wires wiring write
-	writes year years yesterday yield zero zigbee zip zmq zone
+	writes year years yesterday yield zb zero zigbee zip zmq zone
 `
 
 // quantities are words that make a field a measurement, a counter, a time or a

@@ -2,7 +2,6 @@ package capture
 
 import (
 	"fmt"
-	"regexp"
 	"time"
 )
 
@@ -20,18 +19,12 @@ var commonZones = []string{
 	"Pacific/Auckland",
 }
 
-// zoneForm keeps time.LoadLocation from being asked for anything but a zone.
-var zoneForm = regexp.MustCompile(`^[A-Za-z][A-Za-z_]*(?:/[A-Za-z][A-Za-z0-9_+-]*){0,2}$`)
-
 // commonZone returns a zone whose clocks show the same as those of the named one
 // all through the year around now: a common one, else one without daylight
 // saving at the nearest whole hour. ok is false for what is no zone.
 func commonZone(name string, now time.Time) (common string, ok bool) {
-	if !zoneForm.MatchString(name) || name == "Local" {
-		return "", false
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil {
+	zone, err := time.LoadLocation(name) // which looks nowhere but among the zones
+	if err != nil || zone == time.Local {
 		return "", false
 	}
 	for _, candidate := range commonZones {
