@@ -232,6 +232,7 @@ func (a *App) tend(ctx context.Context) {
 			}
 			a.reportStore()
 			a.reportState()
+			a.reportRefused()
 		}
 	}
 }

@@ -31,6 +31,7 @@ func (s *session) emit(now time.Time) {
 		return
 	}
 	s.count(at, len(res.Refused))
+	s.note(res.Refused, at, now)
 	if res.Hold {
 		c.stats.held()
 		return
@@ -102,6 +103,18 @@ func (s *session) jumping(refused []ledger.Refusal, now time.Time) bool {
 func (s *session) count(at time.Time, refused int) {
 	if refused > 0 && !at.Equal(s.counted) {
 		s.c.stats.refused(refused)
+	}
+}
+
+// note keeps what was refused beside what the ledger refuses, to be looked at.
+func (s *session) note(refused []derive.Refusal, at, now time.Time) {
+	if at.Equal(s.counted) {
+		return
+	}
+	for _, r := range refused {
+		s.c.cfg.Ledger.Refuse(ledger.Refusal{
+			Gateway: s.c.cfg.Gateway, Counter: r.Quantity, Reason: r.Reason, Value: r.Value, Time: now,
+		})
 	}
 }
 
