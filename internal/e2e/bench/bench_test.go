@@ -104,17 +104,27 @@ func (d *bench) firstReading() time.Time {
 
 // BenchmarkStart measures from the start of the process to the first reading
 // at the API: at the very first start, with a login to Enphase, and at a later
-// one.
+// one. The worst of all is reported.
 func BenchmarkStart(b *testing.B) {
 	d := setUp(b)
-	for _, name := range []string{"first", "later"} {
-		for range b.N {
-			began := time.Now()
-			d.start()
-			took := d.firstReading().Sub(began)
-			d.stop()
-			b.ReportMetric(float64(took.Milliseconds()), "ms-"+name)
+	var first, later time.Duration
+	for range b.N {
+		if err := os.RemoveAll(filepath.Join(d.Dir, "state")); err != nil {
+			b.Fatal(err)
 		}
+		first = max(first, d.startAndStop())
+		later = max(later, d.startAndStop())
 	}
+	b.ReportMetric(float64(first.Milliseconds()), "ms-first")
+	b.ReportMetric(float64(later.Milliseconds()), "ms-later")
 	b.ReportMetric(0, "ns/op")
+}
+
+func (d *bench) startAndStop() (took time.Duration) {
+	d.b.Helper()
+	began := time.Now()
+	d.start()
+	took = d.firstReading().Sub(began)
+	d.stop()
+	return took
 }
