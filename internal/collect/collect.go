@@ -191,7 +191,7 @@ func (c *Collector) rest(ctx context.Context, d time.Duration) {
 	before := c.token()
 	tick := time.NewTicker(look)
 	defer tick.Stop()
-	for end := time.Now().Add(d); time.Now().Before(end) && c.token() == before; {
+	for end := time.Now().Add(d); time.Now().Before(end) && c.token().Equal(before); {
 		c.beat()
 		select {
 		case <-ctx.Done():

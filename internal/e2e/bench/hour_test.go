@@ -3,6 +3,7 @@ package bench_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"net/http"
 	"os"
@@ -81,7 +82,7 @@ func (d *bench) watchPage(ctx context.Context) {
 		defer close(done)
 		defer resp.Body.Close() //nolint:errcheck // only read
 		for lines := bufio.NewReader(resp.Body); ; {
-			if _, err := lines.ReadSlice('\n'); err != nil && err != bufio.ErrBufferFull {
+			if _, err := lines.ReadSlice('\n'); err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 				return
 			}
 		}
