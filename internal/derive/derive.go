@@ -51,8 +51,10 @@ func (p Plan) Derive(s *Snapshot, c Clock, now time.Time) Result {
 	result := v.ledger()
 	result.Reading = v.reading()
 	result.Counted = v.countedAt(result.Reading.Time)
+	if result.Hold = nothingCounted(result); result.Hold {
+		v.refuse("lifetime energy", "every counter is 0, as after a restart", 0)
+	}
 	result.Refused = v.refused
-	result.Hold = result.Hold || nothingCounted(result)
 	result.ClockDoubt = result.Reading.Time.Sub(now) > doubtful
 	return result
 }

@@ -166,6 +166,19 @@ func TestCounterThatStartsOver(t *testing.T) {
 		h.near("import", out.Energy.ImportWh, 5059)
 		h.near("export", out.Energy.ExportWh, 6000)
 	})
+	t.Run("takes them along though its own zero was not seen", func(t *testing.T) {
+		h := newHome(t)
+		h.house()
+		h.reads(0, 9000, 10, 4000, 3000, 1000, 1200)
+		var out ledger.Outcome
+		for i := range 60 {
+			out = h.reads(time.Second, 3+float64(i), 0, 4000+float64(i), 3000, 1000, 1200)
+		}
+		if out.Hold {
+			t.Fatal("holds the standby draw that waits for the night")
+		}
+		h.near("production", out.Energy.ProductionWh, 9059)
+	})
 	t.Run("false alarm is undone when the level returns", func(t *testing.T) {
 		h := newHome(t)
 		h.production("ct", 6500)

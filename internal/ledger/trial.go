@@ -102,7 +102,7 @@ func (c *counter) newEpoch(s sample) (event string) {
 		return eventReturned
 	}
 	event = eventEpoch
-	if t.Zero {
+	if t.Zero || !s.balance && t.First < c.Wh/2 { // begun at zero, though nobody saw that
 		event = eventRestart
 	}
 	c.Past = &past{Wh: c.Wh, Total: c.Total, At: c.At}

@@ -77,7 +77,7 @@ func gatewayFacts(serial, name string) web.Gateway {
 			"house: production + grid + battery", "battery energy: integrated from power",
 		},
 		TokenExpires: time.Date(2027, 6, 21, 10, 0, 0, 0, time.UTC),
-		Polls:        120, Failures: 2, Refused: 1, RefusedFor: map[string]uint64{"stepped down": 1}, Held: 1, LatencyMs: 41.2,
+		Polls:        120, Failures: 2, Refused: 1, RefusedFor: map[string]uint64{"fell": 1}, Held: 1, LatencyMs: 41.2,
 	}
 }
 

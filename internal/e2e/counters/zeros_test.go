@@ -21,6 +21,7 @@ func TestZerosAfterARestartAreHeldBack(t *testing.T) {
 		if n := w.newTimes(held); n != 0 {
 			t.Errorf("%d readings were published while the gateway counted nothing", n)
 		}
+		w.refusedOnce("every counter is 0")
 		w.pass(2 * time.Minute)
 		w.powerIs(0.01, "production_w", "grid_w", "consumption_w")
 		w.counts(m, 0.1, 0, reading.Production, reading.Import, reading.Export, reading.Consumption)
