@@ -50,7 +50,7 @@ func MakePlan(s *Snapshot) Plan {
 			p.chosen[src.of] = src
 		}
 	}
-	for _, q := range quirks {
+	for _, q := range allQuirks() {
 		if q.applies(f) {
 			p.Quirks = append(p.Quirks, q)
 		}

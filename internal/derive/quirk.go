@@ -1,6 +1,10 @@
 package derive
 
-import "envoyd/internal/answer"
+import (
+	"slices"
+
+	"envoyd/internal/answer"
+)
 
 // Quirk is a known defect of some firmware: what is not to be believed there
 // and what serves instead. The rules ask for it by name.
@@ -130,6 +134,83 @@ var quirks = []Quirk{
 		Instead:     "nothing",
 		Known:       "4.11"},
 }
+
+// readingQuirks are defects that the rules meet by what they read, not by
+// asking for a name: which answer, which element, which digits. With
+// quirks they are what the fact sheet's sections 4.2 to 4.6 and 4.15 know.
+var readingQuirks = []Quirk{
+	{Name: "api-v1-behind-ct", from: "4", when: (*facts).metered,
+		NotBelieved: "/api/v1/production behind a CT: buckets of 15 minutes up to 28 minutes old, frozen or 0 on the new meter stack",
+		Instead:     "/ivp/meters/readings",
+		Known:       "4.2: 8.3.5433 shows 9,573,830 Wh where the CT has 14,405,465; zeros on 8.3.1598"},
+	{Name: "api-v1-steps-down", from: "7", when: func(f *facts) bool { return f.standard() && f.v1 },
+		NotBelieved: "a fall of wattHoursLifetime by 1,193,046.47 Wh",
+		Instead:     "the wrap is added back",
+		Known:       "4.2: reported on 7.x and on 8.3.5169 and 8.3.5289"},
+	{Name: "inverter-sum-without-time", from: "4", when: (*facts).standard,
+		NotBelieved: "production.json inverters.wNow while its readingTime is 0, as at night",
+		Instead:     "the inverters' own reports that are fresh",
+		Known:       "4.4"},
+	{Name: "removed-drop-out-of-sum", from: "8.2.4264", when: (*facts).standard,
+		NotBelieved: "a fall of production.json inverters.whLifetime by what a removed inverter had made",
+		Instead:     "each inverter's own counter; else the level is put on trial and counts nothing",
+		Known:       "4.4: 8.3.5433 has 9,791,640 Wh of the 12 that remain"},
+	{Name: "first-unwrapped-firmware", from: "8.2.4264", when: (*facts).standard,
+		NotBelieved: "the rise of the inverters' sum with the first firmware that no longer wraps",
+		Instead:     "a new level, no energy",
+		Known:       "4.4: one large jump after the update"},
+	{Name: "active-count-flickers", from: "8.3", when: func(f *facts) bool { return f.from == fromPage },
+		NotBelieved: "activeCount 0 of a healthy CT in single answers",
+		Instead:     "the answer of before, until it has lasted ten minutes",
+		Known:       "4.4: 8.3.5528"},
+	{Name: "computed-total", when: (*facts).netCT,
+		NotBelieved: "total-consumption beside a net CT as a measurement: it is worked out, and may decrease",
+		Instead:     "production + grid + battery",
+		Known:       "4.4: exact on 8.3.1598, to 1 % on others"},
+	{Name: "items-without-kind", from: "4", until: "5", when: (*facts).metered,
+		NotBelieved: "consumption items of production.json that lack type or measurementType",
+		Instead:     "/ivp/meters/readings",
+		Known:       "4.4: M4.2.33"},
+	{Name: "reactive-energy-swapped", from: "8.3.1598", when: (*facts).metered,
+		NotBelieved: "vahLifetime and the lead and lag counters",
+		Instead:     "nothing",
+		Known:       "4.4: 0 and swapped against the readings on the new meter stack"},
+	{Name: "production-json-refused", from: "7.0", until: "7.1", when: (*facts).standard,
+		NotBelieved: "401 on production.json as a refused token",
+		Instead:     "/api/v1/production",
+		Known:       "4.4: 7.0.88 without CTs"},
+	{Name: "phase-mode", when: (*facts).metered,
+		NotBelieved: "phaseMode: homes with one phase show three",
+		Instead:     "phaseCount",
+		Known:       "4.5: 7.6.175_with_cts, 8.2.4345"},
+	{Name: "eid-positions", when: (*facts).metered,
+		NotBelieved: "the meaning of a CT's eid: the consumption position is net or total",
+		Instead:     "measurementType, the eid only to join",
+		Known:       "4.5: captures and the vendor's sample disagree"},
+	{Name: "unused-phases", when: (*facts).metered,
+		NotBelieved: "channels from phaseCount on: noise, a few volts, drifting counters; on 8.2.127 and 8.2.4286 the third repeats the battery",
+		Instead:     "the aggregate, and the first phaseCount channels",
+		Known:       "4.6"},
+	{Name: "sums-over-phases", when: (*facts).metered,
+		NotBelieved: "the aggregate's voltage: the sum of its phases; and that channels add up to it on the new meter stack",
+		Instead:     "the mean of the channels above 20 V; energy and power of the aggregate",
+		Known:       "4.4, 4.6: 247 V split, 713 V on three phases"},
+	{Name: "odd-numbers",
+		NotBelieved: "-0.000, text for numbers, 4294967292 for -4, times with fractions",
+		Instead:     "0, absent, refused, truncated",
+		Known:       "4.6, 4.15: 8.3.1598 and eim watts.now"},
+	{Name: "device-data-meters-frozen", from: "8.2.4264", when: func(f *facts) bool { return f.answered[pathDevices] },
+		NotBelieved: "the eim entries of /ivp/pdm/device_data, and the day totals of AC Batteries in it",
+		Instead:     "/ivp/meters/readings; nothing",
+		Known:       "4.15: frozen for days on 8.3.5433"},
+	{Name: "device-data-stalls", from: "8.2.4264", when: func(f *facts) bool { return f.answered[pathDevices] },
+		NotBelieved: "silence for 30 to 85 seconds shortly after 23:00 as a fault",
+		Instead:     "not asked from 22:57 to 23:10 of the gateway's time",
+		Known:       "4.15, 6"},
+}
+
+// allQuirks is the whole table.
+func allQuirks() []Quirk { return slices.Concat(quirks, readingQuirks) }
 
 // applies reports whether this system has the defect.
 func (q Quirk) applies(f *facts) bool {
