@@ -15,4 +15,8 @@ skipped=$(mktemp)
 trap 'rm -f "$skipped"' EXIT
 status=0
 go test $race -timeout 20m ./... 2>&1 | tee "$skipped" || status=$?
+if [ "${CI:-}" = true ]; then
+  # What a gateway sends is fuzzed longest; make fuzz does it for ten minutes each.
+  scripts/fuzz.sh 30s 5s || status=$?
+fi
 exit "$status"
