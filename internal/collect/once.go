@@ -11,7 +11,8 @@ import (
 )
 
 // Once connects, asks every endpoint that this gateway may offer one time and
-// returns what they say together. It drops nothing for its age and keeps
+// returns what they say together. It drops nothing for its age, though what is
+// old is called stale, and keeps
 // nothing. When ctx ends it returns what it has by then.
 func (c *Collector) Once(ctx context.Context) (reading.Reading, derive.Plan, error) {
 	info, err := c.try(ctx, c.candidates(nil))
@@ -34,7 +35,7 @@ func (c *Collector) Once(ctx context.Context) (reading.Reading, derive.Plan, err
 	})
 	r := res.Reading
 	r.Time = measuredAt(res)
-	r.Gateway, r.Name, r.Quality = c.cfg.Gateway, c.cfg.Name, reading.Good
+	r.Gateway, r.Name = c.cfg.Gateway, c.cfg.Name
 	r.Energy, r.Today, r.Estimated = out.Energy, out.Today, out.Estimated
 	return r, s.plan, nil
 }
