@@ -12,8 +12,8 @@ import (
 
 // Once connects, asks every endpoint that this gateway may offer one time and
 // returns what they say together. It drops nothing for its age, though what is
-// old is called stale, and keeps
-// nothing. When ctx ends it returns what it has by then.
+// old is called stale, and keeps nothing. When ctx ends it returns what it has
+// by then.
 func (c *Collector) Once(ctx context.Context) (reading.Reading, derive.Plan, error) {
 	info, err := c.try(ctx, c.candidates(nil))
 	if err != nil && fault.Is(err, fault.Transient) && c.cfg.Address == "" && c.cfg.Find != nil {
