@@ -116,7 +116,7 @@ func TestWrapOfTheSitesSumIsAddedBack(t *testing.T) {
 // with its last report; one is swapped for another.
 func TestRemovedAndSwappedInverters(t *testing.T) {
 	for name, cfg := range map[string]sim.Config{
-		"each inverter's own counter": {Preset: sim.Standard83, Home: home.Config{Report: 5 * time.Minute}},
+		"each inverter's own counter": {Preset: sim.Standard83, Firmware: "8.2.4345", Home: home.Config{Report: 5 * time.Minute}},
 		"the sum":                     many(9 * wrapWh),
 	} {
 		t.Run(name, func(t *testing.T) {

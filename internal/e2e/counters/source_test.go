@@ -102,14 +102,16 @@ func TestCTCommissionedAnewGoesOn(t *testing.T) {
 	}
 }
 
-// Mechanism j: another gateway in the same house, with counters of its own.
+// Mechanism j: another gateway in the same house, with counters of its own. That
+// they stand where the old ones may well have come to is a coincidence.
 func TestReplacedGatewayGoesOn(t *testing.T) {
 	live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {
 		w.pass(5 * time.Minute)
 		m := w.mark()
 		w.halt()
+		w.pass(2 * time.Hour)
 		second, err := sim.Start(sim.Config{Preset: sim.Metered, Serial: "122333444999", Listener: w.net[secondAt],
-			Home: home.Config{LifetimeWh: 777}})
+			Home: home.Config{LifetimeWh: w.sim.Home.Config().LifetimeWh + 1500}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,12 +172,15 @@ func TestOnlyTheAggregateCounts(t *testing.T) {
 // Mechanism h: numbers that are none.
 func TestOddNumbersAreNotMeasurements(t *testing.T) {
 	for name, odd := range map[string]func(o object){
-		"unknown":    func(o object) { o["activePower"], o["actEnergyDlvd"] = "unknown", "unknown" },
-		"underflow":  func(o object) { o["activePower"], o["actEnergyDlvd"] = 4294967292, 4294967292 },
-		"minus zero": func(o object) { o["reactivePower"], o["actEnergyRcvd"] = rawNumber("-0.000"), rawNumber("-0.000") },
-		"absent":     func(o object) { delete(o, "activePower"); delete(o, "actEnergyDlvd") },
-		"NaN":        func(o object) { o["activePower"], o["actEnergyDlvd"] = "NaN", "NaN" },
-		"float time": func(o object) { o["timestamp"] = numberIn(o, "timestamp") + 0.5 },
+		"unknown": func(o object) { o["activePower"], o["actEnergyDlvd"] = "unknown", "unknown" },
+		"underflow": func(o object) {
+			o["activePower"], o["apparentPower"], o["actEnergyDlvd"] = 4294967292, 4294967292, 4294967292
+		},
+		"beyond the apparent power": func(o object) { o["activePower"] = 9000.0 + 10*numberIn(o, "apparentPower") },
+		"minus zero":                func(o object) { o["reactivePower"], o["actEnergyRcvd"] = rawNumber("-0.000"), rawNumber("-0.000") },
+		"absent":                    func(o object) { delete(o, "activePower"); delete(o, "actEnergyDlvd") },
+		"NaN":                       func(o object) { o["activePower"], o["actEnergyDlvd"] = "NaN", "NaN" },
+		"float time":                func(o object) { o["timestamp"] = numberIn(o, "timestamp") + 0.5 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {

@@ -47,6 +47,9 @@ func (w *world) counts(since mark, slack, less float64, flows ...reading.Flow) {
 	time.Sleep(25 * time.Second) // energy goes out each ten seconds, batches each few
 	m, _ := w.heard.find("/energy")
 	now := decode[energyMessage](w.t, m)
+	if age := time.Since(now.Time); age > 3*time.Minute {
+		w.t.Errorf("nothing was counted for %v", age)
+	}
 	for _, f := range flows {
 		began, published := since.energy.At(f).Or(math.NaN()), now.Energy.At(f).Or(math.NaN())
 		want := of(m.truth, f) - of(since.truth, f) - less
