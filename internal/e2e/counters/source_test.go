@@ -176,6 +176,7 @@ func TestOddNumbersAreNotMeasurements(t *testing.T) {
 		"underflow": func(o object) {
 			o["activePower"], o["apparentPower"], o["actEnergyDlvd"] = 4294967292, 4294967292, 4294967292
 		},
+		"underflow of power alone":  func(o object) { o["activePower"], o["apparentPower"] = 4294967292, 4294967292 },
 		"beyond the apparent power": func(o object) { o["activePower"] = 9000.0 + 10*numberIn(o, "apparentPower") },
 		"minus zero":                func(o object) { o["reactivePower"], o["actEnergyRcvd"] = rawNumber("-0.000"), rawNumber("-0.000") },
 		"absent":                    func(o object) { delete(o, "activePower"); delete(o, "actEnergyDlvd") },
