@@ -61,7 +61,7 @@ func TestMosquittoTakesTheRightPassword(t *testing.T) {
 	}
 	stop()
 	until(t, "goodbye is said", func() bool { return l.get("envoyd/status") == offline })
-	if got := l.get("envoyd/" + home + "/status"); got != online {
+	if got := l.get("envoyd/" + home + "/status"); got != offline {
 		t.Errorf("the gateway's own status is %q after the end of the daemon", got)
 	}
 	if l.heard("envoyd/status") != 2 {

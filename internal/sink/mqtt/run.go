@@ -12,8 +12,8 @@ import (
 // A refused login or a wrong certificate is not tried every few seconds.
 const refusedPause = 30 * time.Second
 
-// Run publishes until ctx ends, and then says goodbye: offline on the daemon's
-// status topic, within a short budget. A broker that is absent, refuses or goes
+// Run publishes until ctx ends, and then says goodbye: offline on the
+// gateways' status topics and the daemon's, within a short budget. A broker that is absent, refuses or goes
 // away is reported and tried again; it never ends Run, which returns nil.
 func (p *Publisher) Run(ctx context.Context) error {
 	if p.target.exposes(p.cfg) {

@@ -203,11 +203,25 @@ func (s *session) feed(gateway string) *feed {
 	return f
 }
 
-// goodbye says offline and waits for the broker to have it, no longer than
-// budget. What else waits is not worth the time.
+// goodbye says offline, for each gateway first and then for the daemon, and
+// waits for the broker to have it, no longer than budget in all. Programs that
+// look only at a gateway's status would take what is retained for current. What
+// else waits is not worth the time.
 func (s *session) goodbye(ctx context.Context, budget time.Duration) {
-	token := s.out.send(message{topic: s.p.topics.status(), payload: []byte(offline), qos: 1})
-	if err := wait(ctx, token, budget); err != nil {
+	until := time.Now().Add(budget)
+	for _, gateway := range s.order {
+		if s.feeds[gateway].told.status != offline {
+			_ = s.leave(ctx, s.p.topics.of(gateway, "status"), until) // the last one says how it went
+		}
+	}
+	if err := s.leave(ctx, s.p.topics.status(), until); err != nil {
 		s.p.log.Warn("could not say goodbye to the broker; it will say offline by itself", "error", err)
 	}
+}
+
+// leave says offline on one topic and waits for the broker to have it; once
+// the time is up, it only says it.
+func (s *session) leave(ctx context.Context, topic string, until time.Time) error {
+	token := s.out.send(message{topic: topic, payload: []byte(offline), qos: 1})
+	return wait(ctx, token, time.Until(until))
 }

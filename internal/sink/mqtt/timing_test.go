@@ -1,11 +1,13 @@
 package mqtt
 
 import (
+	"context"
 	"errors"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -253,4 +255,46 @@ func TestTheFirstReadingDoesNotWait(t *testing.T) {
 		r.publish(small(time.Now(), 1))
 		last(t, r.take(), home+"/state")
 	})
+}
+
+func TestGoodbyeIsSaidForEachGatewayThatWasOnline(t *testing.T) {
+	const other = "122000000009"
+	for name, tt := range map[string]struct {
+		mute bool
+		took time.Duration
+	}{
+		"a broker that listens":    {},
+		"one that does not answer": {mute: true, took: 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(c *Config) { c.Gateways = func() []string { return []string{home, other} } }, func(t *testing.T, r *rig) {
+				s := newSession(r.p, r.send, make(chan error), make(chan struct{}))
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { ended <- s.run(ctx) }()
+				synctest.Wait()
+				r.publish(small(time.Now(), 1))
+				cancel()
+				if err := <-ended; err != nil {
+					t.Fatal(err)
+				}
+				r.take()
+				r.silence(tt.mute)
+				begun := time.Now()
+				s.goodbye(t.Context(), r.p.limits.goodbye)
+				if took := time.Since(begun); took != tt.took {
+					t.Errorf("it took %s", took)
+				}
+				all := r.take()
+				if d := cmp.Diff([]string{"envoyd/" + home + "/status", "envoyd/status"}, topicsOf(all)); d != "" {
+					t.Error(d) // the other one is offline already
+				}
+				for _, m := range all {
+					if string(m.payload) != offline || m.qos != 1 {
+						t.Errorf("%s says %s at QoS %d", m.topic, m.payload, m.qos)
+					}
+				}
+			})
+		})
+	}
 }
