@@ -24,6 +24,16 @@ func (a *App) resume(installation string) {
 	}
 }
 
+// established reports whether the history has counters of the installation.
+func (a *App) established(installation string) bool {
+	if a.state.store == nil {
+		return true // a command beside the store reads once and keeps nothing
+	}
+	last, ok := a.state.store.Last(installation, reading.TierPower)
+	energy := last.Energy.Fields()
+	return ok && reading.Any(energy[:])
+}
+
 // zoneKnown tells the store when the days of an installation begin, and the
 // ledger what the counters stood at when this one began: a ledger that was
 // lost knows today's figures again.

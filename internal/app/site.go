@@ -90,6 +90,7 @@ func (s *site) collectConfig() collect.Config {
 		TokenRefused: s.keeper.Refused,
 		Save:         func() { a.unsaved.Store(true) },
 		Connected:    s.connected,
+		Established:  a.established(s.gateway),
 		ZoneKnown:    a.zoneKnown(s.gateway),
 		Log:          a.opt.Log,
 	}

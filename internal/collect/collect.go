@@ -76,6 +76,9 @@ type Config struct {
 	TokenDays func() reading.Value
 	// Backlog says how many records the slowest sink has not taken.
 	Backlog func() int
+	// Established says that this installation's counters have begun already,
+	// at an earlier run.
+	Established bool
 	// Connected is told of each connection; for the memory of addresses.
 	Connected func(gateway.Info)
 	// ZoneKnown is told the gateway's time zone when it becomes known.
@@ -101,9 +104,11 @@ type Collector struct {
 	wake chan struct{}
 
 	// What follows up to mu belongs to the loop.
-	slowAsked map[string]time.Time // when a slow page was last asked, over all sessions
-	poorSince time.Time            // since when the gateway shows less than it had; zero while it does not
-	warned    bool                 // that the time zone is not known
+	slowAsked   map[string]time.Time // when a slow page was last asked, over all sessions
+	barren      int                  // probes in a row that found less than there may be
+	unsureSince time.Time            // when a gateway made for CTs was first seen without any
+	poorSince   time.Time            // since when the gateway shows less than it had; zero while it does not
+	warned      bool                 // that the time zone is not known
 
 	mu      sync.Mutex
 	info    gateway.Info

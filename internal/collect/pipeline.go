@@ -39,6 +39,9 @@ func (s *session) emit(now time.Time) {
 	if !c.clockTrusted() {
 		return
 	}
+	if s.unborn(now) {
+		res.Counters, res.Accounts = nil, nil
+	}
 	out := c.cfg.Ledger.Apply(ledger.Input{
 		Gateway:  c.cfg.Gateway,
 		Serial:   s.info.Serial,

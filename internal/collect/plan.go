@@ -78,6 +78,9 @@ func (s *session) replan(now time.Time) {
 	}
 	s.schedule.keep(func(path string) bool { return wanted[path] })
 	s.planned = s.plan.Serves() && !s.awaits(open, false) && s.credible(open, now)
+	if !s.awaits(open, true) {
+		s.fruit(now)
+	}
 	s.settle(open)
 }
 

@@ -46,9 +46,12 @@ type session struct {
 
 	began    time.Time
 	ends     time.Time // when the equipment is probed anew
+	probeAt  time.Time // that, because this probe found too little; zero when it did not
 	outdated time.Time // since when the answers do not fit the plan; zero while they do
 	enabled  time.Time // when the live stream was last asked for
 	doubted  time.Time // when /info was last asked for out of turn
+	insisted time.Time // since when measurements agree on being ahead of /info's clock
+	ahead    time.Duration
 	clockAt  time.Time // when /info last told the gateway's clock
 	jumped   time.Time // since when counters jump; zero while they do not
 	counted  time.Time // the measurement whose refusals were counted

@@ -132,9 +132,15 @@ func useless(err error) bool {
 	return fault.Is(err, fault.Unsupported)
 }
 
-// doubtful is how far in our future, or on a metered gateway in our past, a
-// measurement may lie before the gateway's clock is looked at.
-const doubtful = time.Minute
+const (
+	// doubtful is how far in our past a metered gateway's measurement may lie
+	// before its clock is looked at; derive says what is too far in our future.
+	doubtful = time.Minute
+	// insistFor is how long measurements must agree on another clock than the
+	// one /info tells before they are believed, and insistWithin how closely.
+	insistFor    = 30 * time.Second
+	insistWithin = 5 * time.Second
+)
 
 // doubts reports whether the measurement's time cannot be used because the
 // gateway's clock has moved. /info is asked out of turn, at most once a
@@ -142,6 +148,9 @@ const doubtful = time.Minute
 func (s *session) doubts(res derive.Result, now time.Time) bool {
 	at := res.Reading.Time
 	behind := s.metered() && !at.IsZero() && now.Sub(at) > doubtful
+	if !res.ClockDoubt {
+		s.insisted = time.Time{}
+	}
 	if !res.ClockDoubt && !behind {
 		return false
 	}
@@ -152,10 +161,20 @@ func (s *session) doubts(res derive.Result, now time.Time) bool {
 		}
 		return res.ClockDoubt
 	}
-	if res.ClockDoubt && s.clockAt.After(s.doubted) {
+	if res.ClockDoubt && s.clockAt.After(s.doubted) && s.insists(at, now) {
 		s.clock.Observe(s.clock.Theirs(at), now)
 	}
 	return res.ClockDoubt
+}
+
+// insists reports whether the measurements have long agreed on how far ahead
+// they are: one odd stamp is an odd stamp, many are a clock.
+func (s *session) insists(at, now time.Time) bool {
+	ahead := at.Sub(now)
+	if s.insisted.IsZero() || (ahead-s.ahead).Abs() > insistWithin {
+		s.insisted, s.ahead = now, ahead
+	}
+	return now.Sub(s.insisted) >= insistFor
 }
 
 // metered reports whether power comes from CTs, each second.

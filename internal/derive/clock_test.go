@@ -62,10 +62,10 @@ func TestMeasurementTimesAreOurs(t *testing.T) {
 func TestClockDoubt(t *testing.T) {
 	s := metered.probe(t, identity("D8.2.4345"))
 	p := derive.MakePlan(s)
-	if p.Derive(s, derive.Clock{}, noon.Add(-59*time.Second)).ClockDoubt {
-		t.Error("a minute is no doubt")
+	if p.Derive(s, derive.Clock{}, noon.Add(-34*time.Second)).ClockDoubt {
+		t.Error("what is tolerated of a clock is no doubt")
 	}
-	if !p.Derive(s, derive.Clock{}, noon.Add(-61*time.Second)).ClockDoubt {
+	if !p.Derive(s, derive.Clock{}, noon.Add(-36*time.Second)).ClockDoubt {
 		t.Error("a reading from the future raises no doubt")
 	}
 }

@@ -30,13 +30,14 @@ type Result struct {
 	// Hold says that the gateway has just started and counts nothing yet:
 	// nothing of this may be published, power included.
 	Hold bool
-	// ClockDoubt says that a measurement lies more than a minute in our
-	// future: the gateway's clock has moved and /info should be asked again.
+	// ClockDoubt says that a measurement lies further in our future than a
+	// gateway's clock may be off: the gateway's clock has moved and /info should be asked again.
 	ClockDoubt bool
 }
 
-// doubtful is how far in our future a measurement may lie.
-const doubtful = time.Minute
+// doubtful is how far in our future a measurement may lie: what is tolerated
+// of the gateway's clock, and a little for a second that is just ending.
+const doubtful = tolerated + 5*time.Second
 
 // Derive makes a reading of the newest answers by the plan. now is on our
 // clock; it decides only what is too old to count.
