@@ -51,6 +51,10 @@ func (s *Server) reading(w http.ResponseWriter, r *http.Request) {
 			problem(w, http.StatusBadRequest, "max_age: "+err.Error())
 			return
 		}
+		if current.Time.IsZero() {
+			problem(w, http.StatusServiceUnavailable, "nothing was measured yet")
+			return
+		}
 		if age := time.Since(current.Time); age > limit {
 			problem(w, http.StatusServiceUnavailable, "the reading is "+age.Round(time.Second).String()+" old")
 			return
