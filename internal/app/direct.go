@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"envoyd/internal/config"
@@ -76,26 +77,34 @@ type Result struct {
 	Err     error
 }
 
-// Read asks every endpoint of each gateway once.
+// Read asks every endpoint of each gateway once, all gateways at the same
+// time: one that hangs takes nothing from the others.
 func (d *Direct) Read(ctx context.Context) ([]Result, error) {
 	sites, err := d.sites(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all []Result
-	for _, s := range sites {
-		r := Result{Serial: s.cfg.Serial}
-		if err := s.ensureToken(ctx); err != nil {
-			d.app.opt.Log.Debug("no token", "serial", s.cfg.Serial, "error", err)
-		}
-		r.Reading, r.Plan, r.Err = s.collector.Once(ctx)
-		if r.Err != nil && s.refused != nil {
-			r.Err = s.refused // the collector only knows that nothing was found
-		}
-		s.client.Close()
-		all = append(all, r)
+	all := make([]Result, len(sites))
+	var asking sync.WaitGroup
+	for i, s := range sites {
+		asking.Go(func() { all[i] = s.readOnce(ctx) })
 	}
+	asking.Wait()
 	return all, nil
+}
+
+// readOnce asks every endpoint of the gateway once.
+func (s *site) readOnce(ctx context.Context) Result {
+	defer s.client.Close()
+	r := Result{Serial: s.cfg.Serial}
+	if err := s.ensureToken(ctx); err != nil {
+		s.app.opt.Log.Debug("no token", "serial", s.cfg.Serial, "error", err)
+	}
+	r.Reading, r.Plan, r.Err = s.collector.Once(ctx)
+	if r.Err != nil && s.refused != nil {
+		r.Err = s.refused // the collector only knows that nothing was found
+	}
+	return r
 }
 
 // ensureToken fetches a token when there is none and an account to do it with;
