@@ -232,11 +232,13 @@ func (d *Direct) SetToken(ctx context.Context, pasted string) (TokenState, error
 	}
 	short, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	if _, err := d.app.reach(short, s); err != nil {
-		d.app.opt.Log.Warn("the gateway could not be asked, so the token is stored untried", "serial", t.Serial, "error", err)
-	}
+	_, away := d.app.reach(short, s)
 	defer s.client.Close()
-	if err := s.keeper.Offer(ctx, t); err != nil {
+	err = s.keeper.Offer(ctx, t) // says what becomes of it when the gateway is away
+	if away != nil && errors.Is(err, gateway.ErrNotConnected) {
+		return TokenState{}, &fault.Error{Kind: fault.KindOf(away), Op: "storing a token", Err: away, Mend: fault.Mend(err)}
+	}
+	if err != nil {
 		return TokenState{}, err
 	}
 	return stateOf(t.Serial, s.keeper.Current()), nil

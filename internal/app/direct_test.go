@@ -2,16 +2,19 @@ package app_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"envoyd/internal/app"
 	"envoyd/internal/config"
+	"envoyd/internal/fault"
 )
 
 // silent listens and answers nothing; it calls met with each connection, and
@@ -88,4 +91,31 @@ func TestGatewaysAreReadAtTheSameTime(t *testing.T) {
 	if !first.Load() || !second.Load() {
 		t.Error("not both were asked")
 	}
+}
+
+// What cannot be shown to the gateway is kept only if there is nothing better,
+// and only one of the two is said.
+func TestATokenPastedWhileTheGatewayIsAway(t *testing.T) {
+	dead, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = dead.Close() // now nobody listens there
+	d := direct(t, fmt.Sprintf("gateways: [{serial: %q, address: %q}]", "122000000001", dead.Addr()))
+	if _, err := d.SetToken(t.Context(), pasted("first")); err != nil {
+		t.Fatalf("there was none: %v", err)
+	}
+	_, err = d.SetToken(t.Context(), pasted("second"))
+	if err == nil || !strings.Contains(err.Error(), "refused") || !strings.Contains(fault.Mend(err), "the present one, which can be used, stays") {
+		t.Errorf("there was one: %v, mend %q", err, fault.Mend(err))
+	}
+}
+
+// pasted makes a token of the owner of gateway 122000000001.
+func pasted(id string) string {
+	b64 := base64.RawURLEncoding.EncodeToString
+	now := time.Now().Unix()
+	return b64([]byte(`{"alg":"ES256"}`)) + "." +
+		b64(fmt.Appendf(nil, `{"aud":"122000000001","enphaseUser":"owner","iat":%d,"exp":%d,"jti":%q}`, now, now+86400*365, id)) + "." +
+		b64([]byte("the-signature"))
 }
