@@ -67,7 +67,9 @@ func openLocked(cfg *config.Config, dir string, log *slog.Logger) (*Direct, erro
 }
 
 // Close gives the folder back.
-func (d *Direct) Close() error { return errors.Join(d.app.state.book.Save(), d.lock.Close()) }
+func (d *Direct) Close() error {
+	return errors.Join(d.app.state.book.Save(), giveBack(d.app.state.dir), d.lock.Close())
+}
 
 // Result is what one gateway said when it was asked directly.
 type Result struct {
