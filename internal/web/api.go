@@ -107,6 +107,9 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
+		if series.Step > 0 { // it may be coarser than was asked
+			w.Header().Set("X-Step", strconv.FormatInt(int64(series.Step/time.Second), 10)+"s")
+		}
 		_, _ = w.Write(series.appendJSON(nil)) // the asker went away
 	}
 }
