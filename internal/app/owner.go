@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,17 +14,20 @@ func giveBack(dir string) error {
 	if os.Geteuid() != 0 || !ok || owner.Uid == 0 {
 		return nil
 	}
-	var all error
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+	root, err := os.OpenRoot(dir) // links that lead out of the folder are not followed
+	if err != nil {
+		return err
+	}
+	defer root.Close() //nolint:errcheck // nothing is written through it
+	return fs.WalkDir(root.FS(), ".", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if is, ok := ownerOf(path); ok && is.Uid == 0 {
-			all = errors.Join(all, os.Lchown(path, int(owner.Uid), int(owner.Gid)))
+		if is, ok := ownerOf(filepath.Join(dir, path)); ok && is.Uid == 0 {
+			return root.Lchown(path, int(owner.Uid), int(owner.Gid))
 		}
 		return nil
 	})
-	return errors.Join(all, err)
 }
 
 func ownerOf(path string) (*syscall.Stat_t, bool) {
