@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
+	"envoyd/internal/reading"
 	"envoyd/internal/store"
 	"envoyd/internal/web"
 
@@ -42,12 +44,26 @@ func (a *App) history(ctx context.Context, q web.Query) (web.Series, error) {
 	if err != nil {
 		return web.Series{}, err
 	}
+	if q.Gateway != "" && blank(found) && !a.knows(q.Gateway) {
+		return web.Series{}, fmt.Errorf("%w: gateway: none is known by this name", web.ErrQuery)
+	}
 	s := web.Series{Columns: found.Columns, Step: found.Step}
 	for _, row := range found.Rows {
 		s.Times = append(s.Times, row.Time)
 		s.Values = append(s.Values, row.Values)
 	}
 	return s, nil
+}
+
+// blank reports whether nothing is known of any step.
+func blank(s store.Series) bool {
+	return !slices.ContainsFunc(s.Rows, func(row store.Row) bool { return slices.ContainsFunc(row.Values, reading.Value.Known) })
+}
+
+// knows reports whether an installation is read now or was in the past.
+func (a *App) knows(installation string) bool {
+	_, past := a.state.store.Last(installation, reading.TierPower)
+	return past || slices.Contains(a.installations(), installation)
 }
 
 func (a *App) webGateways() []web.Gateway {
