@@ -126,6 +126,22 @@ func TestReadingByAge(t *testing.T) {
 	})
 }
 
+func TestAReadingOfNothingHasNoTimeAndNoAge(t *testing.T) {
+	h := newHouse(nil)
+	h.hub.Publish(&reading.Reading{Gateway: home, Serial: home, Source: reading.Local, Quality: reading.Stale})
+	answer := h.direct("/api/v1/readings/" + home)
+	if answer.Code != http.StatusOK || strings.Contains(answer.Body.String(), `"time"`) {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+	answer = h.direct("/api/v1/readings/" + home + "?max_age=1m")
+	if answer.Code != http.StatusServiceUnavailable || !strings.Contains(answer.Body.String(), "nothing was measured") {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+	if body := h.direct("/metrics").Body.String(); strings.Contains(body, "enphase_reading_timestamp_seconds{") {
+		t.Errorf("the metrics tell a time: %s", body)
+	}
+}
+
 func TestHistoryAsksWhatItWasAsked(t *testing.T) {
 	var got web.Query
 	h := newHouse(func(c *web.Config) {
