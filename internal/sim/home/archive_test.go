@@ -43,8 +43,8 @@ func TestTheYearsBeforeLeadToTheCountersOfTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, cfg := range map[string]home.Config{
-		"with batteries": {Batteries: 2}, "without": {Phases: 3}, "few inverters": {Inverters: 12, Latitude: 52},
-		"no inverters": {Inverters: -1}, "young": {LifetimeWh: 90_000}, "south": {Latitude: -35},
+		"with batteries": {Batteries: 2}, "without": {Phases: 3, LifetimeWh: 2e6}, "few inverters": {Inverters: 12, Latitude: 52, LifetimeWh: 3e6},
+		"no inverters": {Inverters: -1}, "young": {LifetimeWh: 90_000}, "south": {Latitude: -35, LifetimeWh: 2e6},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg.Start, cfg.Zone = time.Date(2026, 4, 2, 11, 0, 0, 0, berlin), berlin
