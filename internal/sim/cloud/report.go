@@ -10,6 +10,11 @@ import (
 // memory is for how long home.Truth knows every second, with a margin.
 const memory = 100 * time.Minute
 
+// remembered says whether home.Truth knows the second of t.
+func (c *Cloud) remembered(t, now time.Time) bool {
+	return now.Sub(t) <= memory && !t.Before(c.cfg.Home.Config().Start)
+}
+
 // Silence makes the gateway report nothing more, as one without Internet; when
 // it ends, what the gateway kept comes at once.
 func (c *Cloud) Silence(on bool) {
@@ -47,7 +52,7 @@ func (c *Cloud) midnight(t time.Time) time.Time {
 // at is what was counted at a moment: to the second when it is not long ago,
 // else at the end of the interval before.
 func (c *Cloud) at(t, now time.Time) home.Mark {
-	if t.Truncate(home.Grain).Equal(t) || now.Sub(t) > memory {
+	if t.Truncate(home.Grain).Equal(t) || !c.remembered(t, now) {
 		t = t.Truncate(home.Grain)
 		if began := c.cfg.Home.Commissioned(); t.Before(began) {
 			t = began
@@ -67,7 +72,7 @@ func (c *Cloud) at(t, now time.Time) home.Mark {
 // flow is the power that was last reported in W: of that second, or the mean
 // of the last interval when it is long ago.
 func (c *Cloud) flow(known, now time.Time) home.Flow {
-	if now.Sub(known) <= memory {
+	if c.remembered(known, now) {
 		return c.cfg.Home.Truth(known).Flow
 	}
 	end := known.Truncate(home.Grain)

@@ -174,6 +174,18 @@ func TestDataComeAsLateAsInReality(t *testing.T) {
 	})
 }
 
+func TestAReportFromBeforeTheStartIsTheMeanOfItsInterval(t *testing.T) {
+	cfg, house := usual()
+	cfg.Upload, cfg.Delay = 15*time.Minute, 3*time.Minute
+	at(t, noon().Add(14*time.Minute), cfg, house, func(u *user) {
+		list := u.intervals("/telemetry/production_micro")
+		want := list[len(list)-1]
+		if got := u.doc(u.own("/summary"))["current_power"].(float64); math.Abs(got-want["powr"].(float64)) > 4 {
+			t.Errorf("%f W, the interval that ends then has %v", got, want)
+		}
+	})
+}
+
 func TestASilentGatewayIsSeenAndCaughtUpWith(t *testing.T) {
 	cfg, house := usual()
 	at(t, noon(), cfg, house, func(u *user) {
