@@ -27,7 +27,7 @@ fail() {
   exit 1
 }
 
-build/envoysim -listen 127.0.0.1:0 -broker 127.0.0.1:0 -cloud 127.0.0.1:0 >"$dir/sim.out" 2>"$dir/sim.log" &
+build/envoysim -noon -listen 127.0.0.1:0 -broker 127.0.0.1:0 -cloud 127.0.0.1:0 >"$dir/sim.out" 2>"$dir/sim.log" &
 sim=$!
 until grep -q '^mqtt' "$dir/sim.out" && grep -q '^cloud' "$dir/sim.out" && grep -q '^gateway' "$dir/sim.out"; do
   kill -0 "$sim" 2>/dev/null || fail "envoysim ended"

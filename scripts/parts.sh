@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real programs the tests run against. Debian packages come with
 # apt; what Debian does not have is built from its source with go install, at
-# a pinned version, into parts/bin. No service is left started.
+# a pinned version, into parts/bin. No service is left started or enabled.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -54,6 +54,22 @@ install_packages() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
 }
 
+# The tests start what they need themselves: a service that came with a package
+# of ours shall not start with the machine either. What was there before stays.
+quiet_services() {
+  have systemctl || return 0
+  local package unit
+  for package in "${packages[@]}"; do
+    case $package in
+      mosquitto | victoria-metrics | avahi-daemon) ;;
+      *) continue ;;
+    esac
+    for unit in $(dpkg -L "$package" | sed -nE 's,^(/usr)?/lib/systemd/system/([^/@]+\.(service|socket))$,\2,p'); do
+      as_root systemctl --quiet disable "$unit" >/dev/null 2>&1 || echo "parts: $unit could not be disabled; do it by hand"
+    done
+  done
+}
+
 if [ "${#packages[@]}" -gt 0 ]; then
   have apt-get || { echo "parts: install these yourself: ${packages[*]}" >&2; exit 1; }
   if [ "$(id -u)" != 0 ] && ! have sudo; then
@@ -62,6 +78,7 @@ if [ "${#packages[@]}" -gt 0 ]; then
   fi
   echo "parts: installing ${packages[*]}"
   install_packages
+  quiet_services
 fi
 
 mkdir -p parts/bin

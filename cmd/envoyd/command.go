@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"envoyd/internal/config"
@@ -57,6 +59,7 @@ func commands() []command {
 		{"discover", "", "gateways on the network", discoverCommand},
 		{"token", "login|show|renew|set", "the gateway's token", tokenCommand},
 		{"trust", "", "the gateway's key", trustCommand},
+		{"capture", "DIR", "record the gateway's answers, anonymised", captureCommand},
 		{"check", "", "try every configured part", checkCommand},
 		{"version", "", "version and platform", versionCommand},
 	}
@@ -71,11 +74,12 @@ var (
 
 // run runs the command line and returns the exit status.
 func run(ctx context.Context, args []string, io stdio) int {
-	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+	if len(args) == 0 {
+		usage(io.err)
+		return exitUsage
+	}
+	if slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
 		usage(io.out)
-		if len(args) == 0 {
-			return exitUsage
-		}
 		return exitOK
 	}
 	for _, c := range commands() {
@@ -91,7 +95,9 @@ func run(ctx context.Context, args []string, io stdio) int {
 func (c command) run(ctx context.Context, args []string, io stdio) error {
 	env := &environment{stdio: io}
 	fs := flag.NewFlagSet("envoyd "+c.name, flag.ContinueOnError)
-	fs.SetOutput(io.err)
+	var said bytes.Buffer
+	fs.SetOutput(&said)
+	fs.Usage = func() { c.usage(fs) }
 	fs.StringVar(&env.configFile, "config", "", "configuration `file` (default /etc/envoyd/envoyd.yaml, else ./envoyd.yaml)")
 	level := slog.LevelWarn // a command prints its result
 	if c.name == "run" {
@@ -103,8 +109,10 @@ func (c command) run(ctx context.Context, args []string, io stdio) error {
 	for {
 		if err := fs.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
-				return nil
+				_, err := said.WriteTo(io.out) // somebody asked: this is the result
+				return err
 			}
+			_, _ = said.WriteTo(io.err) // nothing more can be said
 			return errUsage
 		}
 		if fs.NArg() == 0 {
@@ -119,6 +127,12 @@ func (c command) run(ctx context.Context, args []string, io stdio) error {
 	env.args = words
 	env.log = newLogger(io.err, level)
 	return act(ctx, env)
+}
+
+// usage explains one command.
+func (c command) usage(fs *flag.FlagSet) {
+	fmt.Fprintf(fs.Output(), "usage: %s: %s\n", strings.TrimSpace("envoyd "+c.name+" "+c.args), c.does)
+	fs.PrintDefaults()
 }
 
 // status decides every exit status, here and nowhere else.

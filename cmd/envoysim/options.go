@@ -19,7 +19,7 @@ const nativeLatency = 40 * time.Millisecond
 // options are the command line.
 type options struct {
 	listen, capture, serial, broker, cloud, cloudCA, token string
-	mdns, printToken                                       bool
+	mdns, noon, printToken                                 bool
 	speed                                                  float64
 	preset                                                 sim.Preset
 	latency, upload, delay                                 time.Duration
@@ -91,6 +91,7 @@ func parseOptions(args []string, errs io.Writer) (options, error) {
 	flags.StringVar(&o.plan, "cloud-plan", "", "`plan` of the application: Watt, Kilowatt, Megawatt, Partner")
 	flags.BoolVar(&o.partner, "cloud-partner", false, "the application is an installer's")
 	flags.Float64Var(&o.speed, "speed", 1, "how much `faster` sun and loads go than the clock")
+	flags.BoolVar(&o.noon, "noon", false, "put the home where it is noon now, so that there is sun at any hour")
 	flags.StringVar(&preset, "preset", sim.MeteredBattery.String(), "which `home` is modelled")
 	flags.DurationVar(&o.latency, "latency", nativeLatency, "`time` that a native page takes; slow pages take ten times that")
 	flags.StringVar(&o.token, "token", "", "a `token` that the gateway accepts whatever it says")

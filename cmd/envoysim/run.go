@@ -62,7 +62,7 @@ func (o options) config(log *slog.Logger) sim.Config {
 		Listen: o.listen, Serial: o.serial, Capture: o.capture, Preset: o.preset, Latency: o.latency,
 		Cloud: o.cloud, CloudTLS: o.cloudCA != "", Broker: o.broker, MDNS: o.mdns,
 		API:  cloud.Config{Upload: o.upload, Delay: o.delay, Plan: cloud.Plan(o.plan), Partner: o.partner},
-		Home: home.Config{Speed: o.speed, Zone: hostZone()}, Log: log,
+		Home: home.Config{Speed: o.speed, Zone: hostZone(), Noon: o.noon}, Log: log,
 	}
 	if o.token != "" {
 		cfg.Accept = []string{o.token}

@@ -38,17 +38,18 @@ type Heard struct {
 	answered bool // the host itself names this serial, too
 }
 
-// Blocks is the configuration to paste for them.
+// Blocks is the configuration to paste for them: one line, without double
+// quotes, so that it can be copied from a log just as from the page.
 func Blocks(all []Heard) string {
-	var b strings.Builder
-	b.WriteString("gateways:\n")
-	for _, h := range all {
-		fmt.Fprintf(&b, "  - serial: %q\n", h.Serial)
+	blocks := make([]string, len(all))
+	for i, h := range all {
+		blocks[i] = "{serial: '" + h.Serial + "'"
 		if h.Certificate != "" {
-			fmt.Fprintf(&b, "    certificate: %q\n", h.Certificate)
+			blocks[i] += ", certificate: '" + h.Certificate + "'"
 		}
+		blocks[i] += "}"
 	}
-	return b.String()
+	return "gateways: [" + strings.Join(blocks, ", ") + "]"
 }
 
 // Listen hears who is a gateway on the network and asks each who it is. No

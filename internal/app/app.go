@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"envoyd/internal/config"
@@ -32,6 +33,10 @@ type Options struct {
 	Reload <-chan struct{}
 	// Notify tells the service manager: "READY=1", "STATUS=…", "WATCHDOG=1".
 	Notify func(state string)
+	// Dial replaces the network to gateway, broker and database, for tests in a
+	// synctest bubble, which can have no real one: there is no socket for the
+	// commands either. nil is the host's network.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Watchdog is how often the service manager wants to hear of us; 0 never.
 	Watchdog time.Duration
 }
@@ -67,7 +72,7 @@ type daemon struct {
 // one has been read.
 func (d *daemon) generation(ctx context.Context, cfg *config.Config) (*config.Config, error) {
 	for _, warning := range warnings(cfg) {
-		d.opt.Log.Warn(warning)
+		d.opt.Log.Warn("not as in daily use", "what", warning)
 	}
 	s, err := openState(cfg, d.opt.Log)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"envoyd/internal/config"
 	"envoyd/internal/entrez"
 	"envoyd/internal/fault"
+	"envoyd/internal/live"
 	"envoyd/internal/sink/influx"
 	"envoyd/internal/sink/mqtt"
 	"envoyd/internal/status"
@@ -154,7 +155,7 @@ func (c *checker) mqtt(ctx context.Context) []CheckLine {
 	ctx, cancel := context.WithTimeout(ctx, partTime)
 	defer cancel()
 	mc := mqttConfig(c.cfg, c.opt.Version)
-	mc.ClientID = "" // the daemon's own client must not be thrown out
+	mc.Hub = &live.Hub{} // nothing is published
 	p, err := mqtt.New(mc)
 	if err == nil {
 		err = p.Check(ctx)

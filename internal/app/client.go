@@ -102,6 +102,11 @@ const commandTime = 110 * time.Second
 func (c *Client) do(ctx context.Context, method, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
+	return c.doWhile(ctx, method, path, in, out)
+}
+
+// doWhile is do for as long as ctx allows.
+func (c *Client) doWhile(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {
 		text, err := json.Marshal(in)

@@ -77,6 +77,13 @@ func (a *App) controlHandler() http.Handler {
 			reply(w, in, a.trustKey(r, in))
 		}
 	})
+	mux.HandleFunc("POST /control/capture", func(w http.ResponseWriter, r *http.Request) {
+		var in serialRequest
+		if decodeBody(w, r, &in) {
+			recording, err := a.capture(r.Context(), in.Serial)
+			reply(w, recording, err)
+		}
+	})
 	mux.HandleFunc("GET /control/plan", func(w http.ResponseWriter, _ *http.Request) { reply(w, a.plans(), nil) })
 	mux.Handle("/", a.web.Handler())
 	return mux
@@ -213,7 +220,11 @@ func (a *App) pin(ctx context.Context, s *site, sha256 string) error {
 	if now.Present == "" || now.Present != sha256 {
 		return errors.New("the host shows another key by now; run envoyd trust again")
 	}
-	return a.state.book.Repin(s.cfg.Serial, trust.Key{SHA256: now.Present, NotAfter: now.NotAfter}, now.Address)
+	if err := a.state.book.Repin(s.cfg.Serial, trust.Key{SHA256: now.Present, NotAfter: now.NotAfter}, now.Address); err != nil {
+		return err
+	}
+	s.collector.Wake()
+	return nil
 }
 
 // plans tells which source serves which quantity, by gateway.

@@ -22,6 +22,9 @@ import (
 	"envoyd/internal/trust"
 )
 
+// ErrBusy means that another process works on the state folder at present.
+var ErrBusy = store.ErrLocked
+
 // Direct works on the state folder without a daemon, as its owner. It holds
 // the folder's lock, so that two processes never ask one gateway at once.
 type Direct struct {
@@ -86,6 +89,9 @@ func (d *Direct) Read(ctx context.Context) ([]Result, error) {
 			d.app.opt.Log.Debug("no token", "serial", s.cfg.Serial, "error", err)
 		}
 		r.Reading, r.Plan, r.Err = s.collector.Once(ctx)
+		if r.Err != nil && s.refused != nil {
+			r.Err = s.refused // the collector only knows that nothing was found
+		}
 		s.client.Close()
 		all = append(all, r)
 	}
@@ -183,6 +189,23 @@ func (d *Direct) Tokens(ctx context.Context) ([]TokenState, error) {
 	return states, nil
 }
 
+// wants returns the gateway that a token for serial is for: a configured one,
+// the adopted one, or any as long as there is neither.
+func (d *Direct) wants(serial string) (config.Gateway, error) {
+	if g, ok := gatewayOf(d.app.cfg.Gateways, serial); ok {
+		return g, nil
+	}
+	ours := len(d.app.cfg.Gateways) > 0
+	for _, e := range d.app.state.book.All() {
+		ours = ours || e.Adopted && e.Serial != serial
+	}
+	if ours {
+		return config.Gateway{}, &fault.Error{Kind: fault.Config, Err: fmt.Errorf("the token is for gateway %s, which is not read here", serial),
+			Mend: "Copy the token of your own gateway, or add that one to gateways[] in the configuration."}
+	}
+	return config.Gateway{Serial: serial}, nil
+}
+
 // SetToken stores a pasted token, after asking the gateway if it can be
 // reached.
 func (d *Direct) SetToken(ctx context.Context, pasted string) (TokenState, error) {
@@ -190,9 +213,9 @@ func (d *Direct) SetToken(ctx context.Context, pasted string) (TokenState, error
 	if err != nil {
 		return TokenState{}, err
 	}
-	g, ok := gatewayOf(d.app.cfg.Gateways, t.Serial)
-	if !ok {
-		g = config.Gateway{Serial: t.Serial}
+	g, err := d.wants(t.Serial)
+	if err != nil {
+		return TokenState{}, err
 	}
 	s, err := d.app.newSite(g)
 	if err != nil {

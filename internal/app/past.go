@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"envoyd/internal/ledger"
 	"envoyd/internal/reading"
 	"envoyd/internal/status"
 	"envoyd/internal/store"
@@ -94,4 +95,19 @@ func (a *App) reportState() {
 		return
 	}
 	a.board.Set("state", status.Green, a.state.dir, "")
+}
+
+// reportRefused lists the newest values that were not believed, for `envoyd
+// check` and the page. That there are some is no fault of anybody here.
+func (a *App) reportRefused() {
+	counts := map[string]int{}
+	newest := map[string]ledger.Refusal{}
+	for _, r := range a.state.ledger.Refused() {
+		counts[r.Gateway]++
+		newest[r.Gateway] = r
+	}
+	for gateway, r := range newest {
+		a.board.Set("refused/"+gateway, status.Green, fmt.Sprintf("%d values not believed and kept from you; the newest at %s: %s %s (%.6g)",
+			counts[gateway], r.Time.Local().Format("15:04:05"), r.Counter, r.Reason, r.Value), "")
+	}
 }

@@ -29,6 +29,7 @@ type site struct {
 	collector *collect.Collector
 	wanted    chan struct{} // closed once the gateway is known to want a token
 	once      sync.Once
+	refused   error // why find gave no address although some were heard
 }
 
 // newSite builds the parts of one gateway.
@@ -45,6 +46,7 @@ func (a *App) newSite(g config.Gateway) (*site, error) {
 		Book:         a.state.book,
 		ClockTrusted: a.clock.Trusted,
 		Log:          a.opt.Log,
+		Dial:         a.opt.Dial,
 	})
 	keeper, err := token.NewKeeper(token.KeeperConfig{
 		Serial:       g.Serial,
@@ -86,6 +88,7 @@ func (s *site) collectConfig() collect.Config {
 		TokenDays:    s.tokenDays,
 		Backlog:      a.backlog,
 		TokenRefused: s.keeper.Refused,
+		Save:         func() { a.unsaved.Store(true) },
 		Connected:    s.connected,
 		ZoneKnown:    a.zoneKnown(s.gateway),
 		Log:          a.opt.Log,
@@ -148,10 +151,9 @@ func (s *site) find(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	addresses := addressesOf(heard, s.cfg.Serial)
-	if err := s.app.firstUse(ctx, s.cfg, addresses); err != nil {
-		s.app.board.Set("trust/"+s.cfg.Serial, status.Red, err.Error(),
-			"Find out which of them is your gateway, and give its address or certificate in the configuration.")
-		return nil, err
+	if s.refused = s.app.firstUse(ctx, s.cfg, addresses); s.refused != nil {
+		s.app.board.Set("trust/"+s.cfg.Serial, status.Red, s.refused.Error(), fault.Mend(s.refused))
+		return nil, s.refused
 	}
 	s.app.board.Forget("trust/" + s.cfg.Serial)
 	return addresses, nil

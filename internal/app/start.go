@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"envoyd/internal/config"
@@ -27,6 +28,9 @@ type App struct {
 	board *status.Board
 	hub   *live.Hub
 	web   *web.Server
+
+	// unsaved says that the ledger has something to write down within a second.
+	unsaved atomic.Bool
 
 	mu    sync.Mutex
 	sites []*site
@@ -130,6 +134,7 @@ func (a *App) startMQTT(ctx context.Context, g *errgroup.Group) error {
 	mc := mqttConfig(a.cfg, a.opt.Version)
 	mc.Hub, mc.Facts, mc.Gateways = a.hub, a.mqttFacts, a.installations
 	mc.StateDir, mc.Report, mc.Log = a.state.dir, a.reporter("mqtt"), a.opt.Log
+	mc.Dial = a.opt.Dial
 	p, err := mqtt.New(mc)
 	if err != nil {
 		return err
@@ -162,7 +167,7 @@ func influxConfig(cfg *config.Config, log *slog.Logger) influx.Config {
 	return influx.Config{
 		URL: i.URL, Org: i.Org, Bucket: i.Bucket, Token: i.Token,
 		Username: i.Username, Password: i.Password, CAFile: i.CAFile,
-		Prefix: i.Prefix, Tags: i.Tags, Interval: i.Interval.Duration, Log: log,
+		Prefix: i.Prefix, NoPrefix: i.Prefix == "", Tags: i.Tags, Interval: i.Interval.Duration, Log: log,
 	}
 }
 
@@ -170,7 +175,9 @@ func (a *App) startInflux(ctx context.Context, g *errgroup.Group) error {
 	if a.cfg.Influx.URL == "" {
 		return nil
 	}
-	sink, err := influx.New(influxConfig(a.cfg, a.opt.Log))
+	ic := influxConfig(a.cfg, a.opt.Log)
+	ic.Dial = a.opt.Dial
+	sink, err := influx.New(ic)
 	if err != nil {
 		return err
 	}
@@ -219,12 +226,13 @@ func (a *App) tend(ctx context.Context) {
 				a.notify("WATCHDOG=1")
 				fed = now
 			}
-			if now.Sub(saved) >= saveEvery {
+			if a.unsaved.Swap(false) || now.Sub(saved) >= saveEvery {
 				a.saveLedger()
 				saved = now
 			}
 			a.reportStore()
 			a.reportState()
+			a.reportRefused()
 		}
 	}
 }

@@ -56,7 +56,8 @@ func (a *App) webGateways() []web.Gateway {
 		g := web.Gateway{
 			Gateway: s.gateway, Serial: s.cfg.Serial, Name: s.cfg.Name, Zone: s.collector.Zone().String(),
 			TokenExpires: s.tokenExpires(), Polls: t.Polls, Failures: t.Failures, Refused: t.Refused, Held: t.Held,
-			LatencyMs: float64(t.Latency) / float64(time.Millisecond),
+			RefusedFor: a.state.ledger.RefusedCounts(s.gateway),
+			LatencyMs:  float64(t.Latency) / float64(time.Millisecond),
 		}
 		if info, ok := s.collector.Info(); ok {
 			g.Firmware, g.Address = info.Firmware.String(), urlOf(info)

@@ -18,10 +18,10 @@ import (
 // each package of the product may import directly, besides the standard
 // library. The arrows only point down.
 var allowed = map[string][]string{
-	"cmd/envoyd": {"app", "config", "fault", "reading", "secret", "github.com/coreos/go-systemd/v22/daemon", "golang.org/x/term"},
+	"cmd/envoyd": {"app", "capture", "config", "fault", "reading", "secret", "github.com/coreos/go-systemd/v22/daemon", "golang.org/x/term"},
 	"app": {
-		"backoff", "collect", "config", "deliver", "derive", "discover", "entrez", "fault", "gateway", "hostclock", "ledger", "live",
-		"reading", "secret", "sink/influx", "sink/mqtt", "status", "store", "token", "trust", "web", "golang.org/x/sync/errgroup",
+		"backoff", "capture", "collect", "config", "deliver", "derive", "discover", "entrez", "fault", "gateway", "hostclock", "ledger", "live",
+		"reading", "secret", "sink/influx", "sink/mqtt", "status", "store", "token", "trust", "web", "golang.org/x/sync/errgroup", "golang.org/x/sys/unix",
 	},
 	"config": {"secret", "gopkg.in/yaml.v3"},
 	"web": {
@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 		"answer", "backoff", "derive", "fault", "gateway", "hostclock", "ledger", "live", "reading", "status",
 		"golang.org/x/sync/errgroup",
 	},
+	"capture": {"derive", "fault", "github.com/PuerkitoBio/goquery"},
 	"deliver": {"backoff", "fault", "reading"},
 	"sink/mqtt": {
 		"atomicfile", "backoff", "fault", "live", "reading", "secret", "status",

@@ -82,7 +82,10 @@ type Config struct {
 	ZoneKnown func(*time.Location)
 	// TokenRefused is told that the gateway's own check refused the token.
 	TokenRefused func()
-	Log          *slog.Logger
+	// Save is told that the ledger changed in a way worth writing down soon. It
+	// must not wait: a reading is on its way.
+	Save func()
+	Log  *slog.Logger
 }
 
 // Targets are the paces asked for, by tier; 0 is off.
@@ -95,12 +98,20 @@ type Collector struct {
 	cfg   Config
 	stats stats
 
+	wake chan struct{}
+
+	// What follows up to mu belongs to the loop.
+	slowAsked map[string]time.Time // when a slow page was last asked, over all sessions
+	poorSince time.Time            // since when the gateway shows less than it had; zero while it does not
+	warned    bool                 // that the time zone is not known
+
 	mu      sync.Mutex
 	info    gateway.Info
-	plan    derive.Plan
+	plan    derive.Plan // the last one that readings were made by
 	planned bool
 	zone    *time.Location
 	zoned   bool             // the zone is the gateway's own or configured, not the host's
+	told    bool             // ZoneKnown was told of it
 	last    *reading.Reading // the newest that was published
 	renewed time.Time        // when Power last got a new measurement, by our clock
 	window  time.Duration    // how long Power counts as fresh after that
@@ -114,7 +125,10 @@ func New(cfg Config) *Collector {
 	if zone == nil {
 		zone = time.Local
 	}
-	return &Collector{cfg: cfg, zone: zone, window: freshMetered}
+	return &Collector{
+		cfg: cfg, zone: zone, zoned: cfg.Zone != nil, window: freshMetered,
+		wake: make(chan struct{}, 1), slowAsked: map[string]time.Time{},
+	}
 }
 
 // Run reads the gateway until ctx ends. It returns nil then, and never
@@ -130,33 +144,61 @@ func (c *Collector) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// loop connects and polls, again and again. A gateway that lets us in but then
-// answers nothing is tried less and less often.
+// steady is how long a session lasts that counts as a success.
+const steady = time.Minute
+
+// loop connects and polls, again and again. A gateway that lets us in and is
+// lost again right away is tried less and less often.
 func (c *Collector) loop(ctx context.Context) {
-	fruitless := backoff.Backoff{First: retryAway, Longest: time.Minute}
+	again := backoff.Backoff{First: 2 * time.Second}
 	for ctx.Err() == nil {
 		info, ok := c.connect(ctx)
 		if !ok {
 			return
 		}
-		answered, err := c.poll(ctx, info)
-		if answered {
-			fruitless.Reset()
+		began := time.Now()
+		s := c.poll(ctx, info)
+		if s.answered && time.Since(began) >= steady {
+			again.Reset()
 		}
-		if err != nil && (!answered || !fault.Is(err, fault.Transient)) {
-			c.rest(ctx, fruitless.Next(pause(err)))
+		if s.lost == nil {
+			continue
 		}
+		again.Longest = time.Minute
+		floor := fault.After(s.lost)
+		if !fault.Is(s.lost, fault.Transient) {
+			// A login that was refused stays refused until there is another
+			// token, and that ends the rest.
+			again.Longest, floor = 5*time.Minute, pause(s.lost)
+		}
+		c.rest(ctx, again.Next(min(floor, longestWait)))
 	}
 }
 
-// rest waits, but goes on at once when there is another token than before:
-// the owner has just pasted one, or a login has brought one.
+// Wake ends a pause between two tries: something has changed that may let us
+// in, such as a key that a person has just confirmed.
+func (c *Collector) Wake() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// rest waits, but goes on at once when woken or when there is another token
+// than before: the owner has just pasted one, or a login has brought one.
 func (c *Collector) rest(ctx context.Context, d time.Duration) {
 	const look = 200 * time.Millisecond
 	before := c.token()
+	tick := time.NewTicker(look)
+	defer tick.Stop()
 	for end := time.Now().Add(d); time.Now().Before(end) && c.token() == before; {
-		if !wait(ctx, time.Now().Add(look)) {
+		c.beat()
+		select {
+		case <-ctx.Done():
 			return
+		case <-c.wake:
+			return
+		case <-tick.C:
 		}
 	}
 }
@@ -170,8 +212,8 @@ func (c *Collector) token() time.Time {
 
 func (c *Collector) loopName() string { return "collect/" + c.cfg.Serial }
 
-// beat tells the watchdog that the loop lives; nothing in it takes longer than
-// a slow page and a search together.
+// beat tells the watchdog that the loop lives; nothing between two beats takes
+// longer than a slow page with its login.
 func (c *Collector) beat() { c.cfg.Board.Beat(c.loopName(), 3*time.Minute) }
 
 // Info returns what the gateway last said of itself, and whether it has yet.

@@ -25,21 +25,22 @@ const (
 )
 
 // connect looks for the gateway until it answers, proves who it is and lets us
-// in, or until ctx ends.
+// in, or until ctx ends. It is searched for when it does not answer where it is
+// known to be, again and again but ever less often.
 func (c *Collector) connect(ctx context.Context) (gateway.Info, bool) {
 	search := backoff.Backoff{First: 5 * time.Second, Longest: 2 * time.Minute}
 	var found []string
-	var lookAgain time.Time
+	var searchAt time.Time
 	began := time.Now()
 	for {
-		c.beat()
-		if c.cfg.Address == "" && c.cfg.Find != nil && time.Now().After(lookAgain) {
-			if remembered := c.remembered(); remembered == "" || search.Failures() > 0 || !lookAgain.IsZero() {
-				found, _ = c.cfg.Find(ctx) // an error means nobody was heard; the next burst may
-			}
-			lookAgain = time.Now().Add(search.Next(0))
+		tried := c.candidates(found)
+		info, err := c.try(ctx, tried)
+		if err != nil && c.searches() && !time.Now().Before(searchAt) {
+			c.beat()
+			found, _ = c.cfg.Find(ctx) // an error means nobody was heard; the next burst may
+			searchAt = time.Now().Add(search.Next(0))
+			info, err = c.tryFound(ctx, c.candidates(found), tried, err)
 		}
-		info, err := c.try(ctx, c.candidates(found))
 		if err == nil {
 			c.connected(info)
 			return info, true
@@ -49,6 +50,23 @@ func (c *Collector) connect(ctx context.Context) (gateway.Info, bool) {
 			return gateway.Info{}, false
 		}
 	}
+}
+
+// searches reports whether the gateway may be looked for: one with a
+// configured address is there or nowhere.
+func (c *Collector) searches() bool { return c.cfg.Address == "" && c.cfg.Find != nil }
+
+// tryFound asks the addresses that were not among those tried.
+func (c *Collector) tryFound(ctx context.Context, all, tried []string, before error) (gateway.Info, error) {
+	fresh := slices.DeleteFunc(all, func(a string) bool { return slices.Contains(tried, a) })
+	if len(fresh) == 0 {
+		return gateway.Info{}, before
+	}
+	info, err := c.try(ctx, fresh)
+	if err != nil && fault.KindOf(before) > fault.KindOf(err) {
+		err = before
+	}
+	return info, err
 }
 
 func (c *Collector) remembered() string {
@@ -89,6 +107,7 @@ func (c *Collector) try(ctx context.Context, addresses []string) (gateway.Info, 
 		Mend: "Check that the gateway has power and is on the same network as this computer, or set gateways[].address.",
 	}
 	for i, address := range addresses {
+		c.beat()
 		info, err := c.cfg.Client.Connect(ctx, address)
 		if err == nil {
 			return info, nil
@@ -109,7 +128,7 @@ func pause(err error) time.Duration {
 		base = retryToken
 	case fault.Transient, fault.Config, fault.Unsupported:
 	}
-	return max(base, fault.After(err))
+	return max(base, min(fault.After(err), longestWait))
 }
 
 // connected remembers what the gateway says of itself.

@@ -30,9 +30,10 @@ func (c *Collector) Once(ctx context.Context) (reading.Reading, derive.Plan, err
 	res := s.plan.Derive(s.snapshot, s.clock, time.Now())
 	out := c.cfg.Ledger.Apply(ledger.Input{
 		Gateway: c.cfg.Gateway, Serial: info.Serial, Firmware: info.Firmware.String(), Zone: c.Zone(),
-		Time: res.Reading.Time, Counters: res.Counters, Accounts: res.Accounts,
+		Time: measuredAt(res), Counters: res.Counters, Accounts: res.Accounts,
 	})
 	r := res.Reading
+	r.Time = measuredAt(res)
 	r.Gateway, r.Name, r.Quality = c.cfg.Gateway, c.cfg.Name, reading.Good
 	r.Energy, r.Today, r.Estimated = out.Energy, out.Today, out.Estimated
 	return r, s.plan, nil
@@ -55,20 +56,20 @@ func (s *session) askAll(ctx context.Context) error {
 		}
 		answer, err := s.get(ctx, next)
 		if err == nil {
-			err = s.snapshot.Put(next.path, answer.Body, answer.Received)
+			err = s.put(next, answer)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil:
-			s.heard(time.Now())
+			s.replan(time.Now())
 		case passwordRefused(err):
 			s.c.cfg.Log.Warn("left out", "path", next.path, "error", err)
-			s.missing(next)
+			s.without(next, true, time.Now())
 		case fault.Is(err, fault.Auth), fault.Is(err, fault.Security):
 			return err
 		case fault.Is(err, fault.Unsupported):
-			s.missing(next)
+			s.without(next, true, time.Now())
 		default:
 			failed[next.path] = true
 			s.c.cfg.Log.Warn("an endpoint did not answer", "path", next.path, "error", err)

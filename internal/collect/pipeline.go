@@ -2,6 +2,7 @@ package collect
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"envoyd/internal/derive"
@@ -10,6 +11,11 @@ import (
 	"envoyd/internal/status"
 )
 
+// jumpPatience is how long power is held back because counters of the same
+// answers jump. It ends before the ledger has made up its mind, so that a CT
+// that was commissioned anew does not look like an outage.
+const jumpPatience = 10 * time.Second
+
 // emit makes a reading of what is known now and publishes what is new in it.
 func (s *session) emit(now time.Time) {
 	if !s.planned {
@@ -17,7 +23,15 @@ func (s *session) emit(now time.Time) {
 	}
 	c := s.c
 	res := s.plan.Derive(s.snapshot, s.clock, now)
-	c.note(len(res.Refused))
+	if s.metered() && !leads(res.Reading.Power) {
+		res.Reading.Time = time.Time{}
+	}
+	at := measuredAt(res)
+	if s.doubts(res, now) || !at.IsZero() && at.Equal(s.heldAt) {
+		return
+	}
+	s.count(at, len(res.Refused))
+	s.note(res.Refused, at, now)
 	if res.Hold {
 		c.stats.held()
 		return
@@ -29,25 +43,78 @@ func (s *session) emit(now time.Time) {
 		Gateway:  c.cfg.Gateway,
 		Serial:   s.info.Serial,
 		Firmware: s.info.Firmware.String(),
-		Zone:     c.Zone(),
-		Time:     res.Reading.Time,
+		Zone:     s.days(),
+		Time:     later(at, res.Counted),
 		Counters: res.Counters,
 		Accounts: res.Accounts,
 	})
-	c.note(len(out.Refused))
-	if out.Hold {
+	if out.Event && c.cfg.Save != nil {
+		c.cfg.Save()
+	}
+	s.count(at, len(out.Refused))
+	s.counted = at
+	if s.jumping(out.Refused, now) || out.Hold {
+		s.heldAt = at
 		c.stats.held()
 		return
 	}
 	r := res.Reading
 	r.Gateway, r.Name = c.cfg.Gateway, c.cfg.Name
 	r.Energy, r.Today, r.Estimated = out.Energy, out.Today, out.Estimated
-	c.publish(r, s.window(), now)
+	c.publish(r, at, s.window(), now)
 }
 
-func (c *Collector) note(refused int) {
-	if refused > 0 {
-		c.stats.refused(refused)
+// leads reports whether what the CTs measure is known. The battery's power
+// alone, which others measure, renews nothing.
+func leads(p reading.Power) bool {
+	return p.ProductionW.Known() || p.GridW.Known() || p.ConsumptionW.Known()
+}
+
+// measuredAt is when power was measured or, of a gateway that tells none, the
+// newest counter.
+func measuredAt(res derive.Result) time.Time {
+	at := res.Reading.Time
+	for i := range res.Counters {
+		if !res.Reading.Time.IsZero() {
+			break
+		}
+		at = later(at, res.Counters[i].Time)
+	}
+	return at
+}
+
+// jumping reports whether a CT's counter has just jumped: power of the same
+// answer is not to be believed either, until it turns out that the counter
+// stays there.
+func (s *session) jumping(refused []ledger.Refusal, now time.Time) bool {
+	jumped := slices.ContainsFunc(refused, func(r ledger.Refusal) bool {
+		return r.Reason == ledger.ReasonJumped && strings.HasPrefix(r.Counter, "ct/")
+	})
+	switch {
+	case !jumped:
+		s.jumped = time.Time{}
+	case s.jumped.IsZero():
+		s.jumped = now
+	}
+	return jumped && now.Sub(s.jumped) < jumpPatience
+}
+
+// count counts refused values, those of one measurement once.
+func (s *session) count(at time.Time, refused int) {
+	if refused > 0 && !at.Equal(s.counted) {
+		s.c.stats.refused(refused)
+	}
+}
+
+// note keeps what was refused beside what the ledger refuses, to be looked at.
+func (s *session) note(refused []derive.Refusal, at, now time.Time) {
+	if at.Equal(s.counted) {
+		return
+	}
+	for _, r := range refused {
+		s.c.cfg.Ledger.Refuse(ledger.Refusal{
+			Gateway: s.c.cfg.Gateway, Counter: r.Quantity, Reason: r.Reason, Value: r.Value, Time: now,
+		})
 	}
 }
 
@@ -64,20 +131,29 @@ func (c *Collector) clockTrusted() bool {
 }
 
 // publish keeps the renewed parts of r and hands it to everybody. The order
-// matters: what a subscriber has seen is in the store.
-func (c *Collector) publish(r reading.Reading, window time.Duration, now time.Time) {
+// matters: what a subscriber has seen is in the store. at is when r was
+// measured, also where that is not power.
+func (c *Collector) publish(r reading.Reading, at time.Time, window time.Duration, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	prev := c.last
+	if prev != nil && prev.Time.Sub(now) > doubtful {
+		prev = nil // our own clock was set back: the series begins anew
+	}
+	if r.Time.IsZero() && (prev == nil || !hasPower(prev)) {
+		r.Time = at
+	}
+	if r.Time.IsZero() && prev == nil {
+		return // nothing was measured yet
+	}
 	next := merge(prev, r)
-	measured := prev == nil || next.Time.After(prev.Time)
-	if measured {
+	if hasPower(&next) && (prev == nil || next.Time.After(prev.Time)) {
 		c.renewed = now
 	}
 	c.window = window
-	next.Quality = reading.Good
-	if now.Sub(c.renewed) > window {
-		next.Quality = reading.Stale
+	next.Quality = reading.Stale
+	if now.Sub(c.renewed) <= window && now.Sub(next.Time) <= window+clockSlack {
+		next.Quality = reading.Good
 	}
 	records := renewed(prev, &next, c.storageKept, now)
 	for _, rec := range records {
@@ -86,14 +162,19 @@ func (c *Collector) publish(r reading.Reading, window time.Duration, now time.Ti
 			c.storageKept = now
 		}
 	}
-	if len(records) == 0 && prev != nil && prev.Quality == next.Quality {
+	if len(records) == 0 && prev != nil && prev.Quality == next.Quality && prev.Energy == next.Energy &&
+		prev.Today == next.Today { // which begins anew at midnight, though nothing is measured then
 		return
 	}
 	c.last = &next
 	c.cfg.Hub.Publish(&next)
-	if next.Quality == reading.Good {
-		c.cfg.Board.Set(c.readingsName(), status.Green, "measurements arrive", "")
-	}
+	c.reportReadings(&next)
+}
+
+// hasPower reports whether any power is known.
+func hasPower(r *reading.Reading) bool {
+	power := r.Power.Fields()
+	return reading.Any(power[:])
 }
 
 // window is how long this gateway's power counts as fresh: by what measures
@@ -102,92 +183,8 @@ func (s *session) window() time.Duration {
 	pace := time.Duration(0)
 	for _, l := range s.schedule.slots {
 		if l.tier == derive.Meters {
-			pace = max(pace, l.wait)
+			pace = max(pace, l.pace)
 		}
 	}
 	return max(s.plan.FreshFor(), freshPolls*pace)
-}
-
-// heard looks what an answer means for the plan: while the probe goes on, it is
-// made anew; afterwards answers that contradict it are noted.
-func (s *session) heard(now time.Time) {
-	if len(s.open()) > 0 || !s.planned || s.probing {
-		s.replan(now)
-		return
-	}
-	reason := s.plan.Outdated(s.snapshot)
-	switch {
-	case reason == "":
-		s.outdated = time.Time{}
-	case s.outdated.IsZero():
-		s.outdated = now
-		s.c.cfg.Log.Warn("the gateway's equipment seems to have changed", "serial", s.info.Serial, "reason", reason)
-	}
-}
-
-// open lists what the probe has yet to hear of.
-func (s *session) open() []derive.Endpoint {
-	var open []derive.Endpoint
-	for _, e := range s.plan.Open(s.snapshot) {
-		if _, on := s.c.cfg.Targets.of(e); on {
-			open = append(open, e)
-		}
-	}
-	return open
-}
-
-// replan chooses which source serves which quantity, and schedules what that
-// needs and what the probe has yet to ask. Readings are made as soon as the
-// native endpoints have answered: the first must not wait for the slow pages.
-func (s *session) replan(now time.Time) {
-	s.plan = derive.MakePlan(s.snapshot)
-	open := s.open()
-	s.probing = len(open) > 0
-	s.planned = !slices.ContainsFunc(open, func(e derive.Endpoint) bool { return !e.Slow }) && s.plan.Serves()
-	wanted := map[string]bool{infoPath: true}
-	for _, e := range slices.Concat(open, s.plan.Endpoints()) {
-		target, on := s.c.cfg.Targets.of(e)
-		if !on {
-			continue
-		}
-		wanted[e.Path] = true
-		s.schedule.add(slot{path: e.Path, tier: e.Tier, slow: e.Slow, html: e.Path == htmlPath, target: target, due: now})
-	}
-	s.schedule.keep(func(path string) bool { return wanted[path] })
-	s.settle()
-}
-
-// settle tells the rest of the program what was chosen, once the probe is over.
-func (s *session) settle() {
-	c := s.c
-	c.useZone(s.snapshot.Timezone())
-	c.mu.Lock()
-	changed := !s.probing && (!c.planned || !c.plan.Equal(s.plan))
-	if s.planned {
-		c.plan, c.planned = s.plan, c.planned || !s.probing
-	}
-	c.mu.Unlock()
-	if !changed {
-		return
-	}
-	for _, line := range s.plan.Lines() {
-		c.cfg.Log.Info("source chosen", "serial", s.info.Serial, "plan", line)
-	}
-}
-
-// useZone takes over the gateway's own time zone, unless one is configured.
-func (c *Collector) useZone(name string) {
-	zone, err := time.LoadLocation(name)
-	if c.cfg.Zone != nil {
-		zone = c.cfg.Zone
-	} else if err != nil || name == "" {
-		return
-	}
-	c.mu.Lock()
-	known := c.zone.String() == zone.String() && c.zoned
-	c.zone, c.zoned = zone, true
-	c.mu.Unlock()
-	if !known && c.cfg.ZoneKnown != nil {
-		c.cfg.ZoneKnown(zone)
-	}
 }

@@ -21,6 +21,13 @@ func merge(prev *reading.Reading, next reading.Reading) reading.Reading {
 	if next.Time.Before(prev.Time) {
 		next.Time, next.Power, next.Meters = prev.Time, prev.Power, prev.Meters
 	}
+	next.Meters = slices.Clone(next.Meters)
+	for i := range next.Meters {
+		m := &next.Meters[i]
+		if old := byMeter(prev.Meters, m.Kind, m.Phase); old != nil && m.Time.Before(old.Time) {
+			*m = *old
+		}
+	}
 	next.Inverters = slices.Clone(next.Inverters)
 	for i := range next.Inverters {
 		if old := byInverter(prev.Inverters, next.Inverters[i].Serial); old != nil && next.Inverters[i].Time.Before(old.Time) {
@@ -88,7 +95,7 @@ func inverterRecord(prev, next *reading.Reading) (reading.Record, bool) {
 			rec.Time = later(rec.Time, inv.Time)
 		}
 	}
-	return rec, len(rec.Inverters) > 0
+	return rec, !rec.Time.IsZero()
 }
 
 func batteryRecord(prev, next *reading.Reading) (reading.Record, bool) {
@@ -99,7 +106,7 @@ func batteryRecord(prev, next *reading.Reading) (reading.Record, bool) {
 			rec.Time = later(rec.Time, b.Time)
 		}
 	}
-	return rec, len(rec.Batteries) > 0
+	return rec, !rec.Time.IsZero()
 }
 
 // storageRecord keeps the storage when it changed, and now and then when not:

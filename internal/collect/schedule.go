@@ -15,8 +15,18 @@ const (
 	// slow pages come from one single worker that other programs need too.
 	loadNative = 2
 	loadSlow   = 10
-	// longestWait is the pace of an endpoint that keeps failing.
-	longestWait = 15 * time.Minute
+	// firstRetry is how soon an endpoint that failed is asked again; each
+	// further failure doubles that, up to the following.
+	firstRetry  = 5 * time.Second
+	longestWait = 15 * time.Minute // a slow page
+	nativeWait  = 2 * time.Minute  // a native page
+	metersWait  = 30 * time.Second // the pages that power comes from
+	// slowLeast is the least time between two requests for a slow page,
+	// whatever happened to the first.
+	slowLeast = time.Minute
+	// beats are those paces whose beat is kept although an answer came late;
+	// slower ones count from when they were asked.
+	beats = 5 * time.Second
 )
 
 // slot is an endpoint's place in the schedule.
@@ -26,9 +36,13 @@ type slot struct {
 	slow   bool
 	html   bool          // a page for people, read for want of anything better
 	target time.Duration // the pace asked for
-	wait   time.Duration // the pace at present, never below target
+	least  time.Duration // between two requests, whatever happens
+	pace   time.Duration // the pace that the gateway bears, never below target
+	wait   time.Duration // the present one: pace, or longer during and after failures
 	due    time.Time
-	asked  bool // at least once
+	began  time.Time // when it was last asked
+	asked  bool      // at least once
+	fails  int       // in a row
 }
 
 // schedule says which endpoint is asked next. There is one request at a time
@@ -43,9 +57,12 @@ type schedule struct {
 func (s *schedule) add(l slot) {
 	if have := s.at(l.path); have != nil {
 		have.target, have.tier = l.target, l.tier
+		if have.fails == 0 && have.asked {
+			have.hurry(l.due.Add(l.target))
+		}
 		return
 	}
-	l.wait = l.target
+	l.wait, l.pace = l.target, l.target
 	s.slots = append(s.slots, &l)
 }
 
@@ -88,26 +105,45 @@ func before(a, b *slot, now time.Time) bool {
 	}
 }
 
+// hurry makes the slot due by then at the latest.
+func (l *slot) hurry(by time.Time) {
+	if l.due.After(by) {
+		l.due = by
+	}
+}
+
 // answered sets when the slot is due again after an answer that took latency.
 func (l *slot) answered(now time.Time, latency time.Duration) {
-	l.asked = true
 	load := time.Duration(loadNative)
 	if l.slow {
 		load = loadSlow
 	}
-	// Back to the target in halves, not at once: a gateway that has just
+	l.asked, l.fails = true, 0
+	l.pace = max(l.target, latency*load)
+	// Back to the pace in halves, not at once: a gateway that has just
 	// recovered is not hit with the full load.
-	l.wait = max(l.target, min(l.wait/2, longestWait), latency*load)
+	l.wait = max(l.pace, min(l.wait/2, longestWait))
 	l.plan(now)
 }
 
 // failed sets when the slot is due again after a failure; floor is what the
 // gateway asked for.
 func (l *slot) failed(now time.Time, floor time.Duration) {
-	l.asked = true
-	l.wait = min(max(2*l.wait, 5*time.Second), max(longestWait, l.target))
-	l.wait = max(l.wait, floor)
-	l.plan(now)
+	longest := longestWait
+	switch {
+	case l.slow:
+	case l.tier == derive.Meters:
+		longest = metersWait
+	default:
+		longest = nativeWait
+	}
+	l.wait = longest
+	if l.fails < 10 {
+		l.wait = min(firstRetry<<l.fails, longest)
+	}
+	l.asked, l.fails = true, l.fails+1
+	l.wait = max(l.wait, min(floor, longestWait))
+	l.due = l.notBefore(now.Add(l.wait + jitter(l.wait)))
 }
 
 // plan keeps the beat: the next time counts from when this one was due, so
@@ -121,7 +157,15 @@ func (l *slot) plan(now time.Time) {
 	if earliest := now.Add(l.wait / 2); next.Before(earliest) {
 		next = earliest
 	}
-	l.due = next.Add(jitter(l.wait))
+	l.due = l.notBefore(next.Add(jitter(l.wait)))
+}
+
+// notBefore moves t to where the least distance to the last request is kept.
+func (l *slot) notBefore(t time.Time) time.Time {
+	if earliest := l.began.Add(l.least); l.least >= beats && t.Before(earliest) {
+		return earliest
+	}
+	return t
 }
 
 // jitter moves a poll by up to a twentieth of its pace, so that many programs

@@ -13,6 +13,9 @@ const (
 	freshMetered   = 30 * time.Second
 	freshPolls     = 5                // or that many polls, when they are slow
 	freshInverters = 45 * time.Minute // microinverters report each 5 to 15 minutes
+	// clockSlack is how far the gateway's clock may be off without being
+	// corrected, so a measurement may look that much older than it is.
+	clockSlack = 30 * time.Second
 )
 
 // watch looks each second whether power is still fresh, and says once a minute
@@ -55,9 +58,25 @@ func (c *Collector) checkFresh(now time.Time) {
 	old.Quality = reading.Stale
 	c.last = &old
 	c.cfg.Hub.Publish(&old)
-	c.cfg.Board.Set(c.readingsName(), status.Red,
-		"no new measurement since "+c.renewed.In(c.zone).Format("15:04:05"),
-		"See the gateway's own condition; its numbers are shown as old until it answers.")
+	c.reportReadings(&old)
+}
+
+// reportReadings tells the board whether measurements arrive. Microinverters
+// sleep at night: that they are silent is no alarm as long as the gateway
+// answers.
+func (c *Collector) reportReadings(r *reading.Reading) {
+	gateway := c.cfg.Board.Get("gateway/" + c.cfg.Serial)
+	switch {
+	case r.Quality == reading.Good:
+		c.cfg.Board.Set(c.readingsName(), status.Green, "measurements arrive", "")
+	case c.window >= freshInverters && gateway.State == status.Green:
+		c.cfg.Board.Set(c.readingsName(), status.Yellow,
+			"the microinverters have not reported lately, as at night", "")
+	default:
+		c.cfg.Board.Set(c.readingsName(), status.Red,
+			"no new measurement since "+r.Time.In(c.zone).Format("15:04:05"),
+			"See the gateway's own condition; its numbers are shown as old until it answers.")
+	}
 }
 
 func (c *Collector) readingsName() string { return "readings/" + c.cfg.Gateway }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -109,7 +110,7 @@ func validAddress(address string) bool {
 	}
 	host := address
 	if h, port, err := net.SplitHostPort(address); err == nil {
-		if _, err := net.LookupPort("tcp", port); err != nil {
+		if !validPort(port) {
 			return false
 		}
 		host = h
@@ -192,10 +193,7 @@ func (k *checks) http(h *HTTP) {
 		return
 	}
 	_, port, err := net.SplitHostPort(h.Listen)
-	if err == nil {
-		_, err = net.LookupPort("tcp", port)
-	}
-	k.that(err == nil, "http.listen", "%q is not host:port; write 127.0.0.1:8099, or :8099 for everybody on the home network", h.Listen)
+	k.that(err == nil && validPort(port), "http.listen", "%q is not host:port; write 127.0.0.1:8099, or :8099 for everybody on the home network", h.Listen)
 }
 
 func (k *checks) endpoints(e *Endpoints) {
@@ -208,6 +206,11 @@ func (k *checks) endpoints(e *Endpoints) {
 			k.that(loopback(u.Hostname()), s.key, "http:// is only for a loopback address: passwords would travel in the clear")
 		}
 	}
+}
+
+func validPort(port string) bool {
+	_, err := strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 func loopback(host string) bool {

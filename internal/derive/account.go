@@ -123,8 +123,11 @@ func (v *view) inverterEnergy() ledgerPart {
 			continue
 		}
 		name := "inverter/" + string(i.serial)
+		// Not i.time: the other page may know of a newer report already, and a
+		// counter stamped with its time would count that report only one later.
+		counted := v.time(i.device.Channels[0].Last.End.Time, v.s.devices.at)
 		part.counters = append(part.counters, reading.Counter{
-			Name: name, Wh: wh, Time: v.time(i.time, v.s.devices.at), MaxW: v.limit.perOne[i.serial],
+			Name: name, Wh: wh, Time: counted, MaxW: v.limit.perOne[i.serial], BurstWh: v.report(v.limit.perOne[i.serial]),
 		})
 		part.accounts[0].Terms = append(part.accounts[0].Terms, plus(name))
 	}
@@ -149,17 +152,20 @@ func (v *view) wrap() float64 {
 	return jouleWrapWh
 }
 
+// report is what one report of the inverters may add to their energy.
+func (v *view) report(maxW float64) float64 { return maxW * v.reportInterval().Hours() }
+
 func (v *view) v1Energy() ledgerPart {
 	wh, ok := v.s.v1.is.LifetimeWh.Get()
 	return productionOf(reading.Counter{
-		Name: "v1/lifetime", Wh: wh, Time: v.s.v1.at, WrapWh: v.wrap(), MaxW: v.limit.production,
+		Name: "v1/lifetime", Wh: wh, Time: v.s.v1.at, WrapWh: v.wrap(), MaxW: v.limit.production, BurstWh: v.report(v.limit.production),
 	}, ok)
 }
 
 func (v *view) pdmEnergy() ledgerPart {
 	wh, ok := v.s.pdm.is.PCU.LifetimeWh.Get()
 	return productionOf(reading.Counter{
-		Name: "pdm/pcu/lifetime", Wh: wh, Time: v.s.pdm.at, WrapWh: v.wrap(), MaxW: v.limit.production,
+		Name: "pdm/pcu/lifetime", Wh: wh, Time: v.s.pdm.at, WrapWh: v.wrap(), MaxW: v.limit.production, BurstWh: v.report(v.limit.production),
 	}, ok)
 }
 
@@ -168,7 +174,7 @@ func (v *view) inverterSumEnergy() ledgerPart {
 	wh, ok := item.LifetimeWh.Get()
 	return productionOf(reading.Counter{
 		Name: "page/inverters/lifetime", Wh: wh, Time: v.time(item.Time.Time, v.s.production.at),
-		WrapWh: v.wrap(), MaxW: v.limit.production,
+		WrapWh: v.wrap(), MaxW: v.limit.production, BurstWh: v.report(v.limit.production),
 	}, ok)
 }
 

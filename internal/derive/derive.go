@@ -23,6 +23,10 @@ type Result struct {
 	Counters []reading.Counter
 	Accounts []reading.Account
 	Refused  []Refusal
+	// Counted is the moment up to which the counters tell: that of the CTs'
+	// sample, and where microinverters count, when they were asked last. At
+	// night no report is newer, and still a new day begins.
+	Counted time.Time
 	// Hold says that the gateway has just started and counts nothing yet:
 	// nothing of this may be published, power included.
 	Hold bool
@@ -46,6 +50,7 @@ func (p Plan) Derive(s *Snapshot, c Clock, now time.Time) Result {
 	v.derivePower()
 	result := v.ledger()
 	result.Reading = v.reading()
+	result.Counted = v.countedAt(result.Reading.Time)
 	result.Refused = v.refused
 	result.Hold = result.Hold || nothingCounted(result)
 	result.ClockDoubt = result.Reading.Time.Sub(now) > doubtful

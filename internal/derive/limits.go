@@ -11,8 +11,8 @@ const (
 	gridMaxW       = 100e3 // the contract's bound for a home's grid connection
 	headroom       = 1.3   // over what the inverters ever reported
 	leastInverterW = 250.0 // a new inverter has not shown yet what it can
-	spikeFactor    = 3.0   // instant power over the highest 15-minute means
-	leastSpikeW    = 20e3  // below this no power is called impossible
+	spikeFactor    = 2.0   // instant power over the highest 5- to 15-minute means
+	leastSpikeW    = 8e3   // below this no power is called impossible
 	apparentFactor = 1.5   // active over apparent power; the aggregate's parts are not of one instant
 	apparentSlackW = 500.0
 )

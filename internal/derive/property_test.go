@@ -138,7 +138,7 @@ func FuzzDerive(f *testing.F) {
 		f.Add(i, []byte(metered[e.Path]))
 		f.Add(i, []byte(withEncharge[e.Path]))
 	}
-	f.Add(0, []byte(list(meter(-1, "enabled", "net-consumption", -7), meter(1<<62, "enabled", "production", 99))))
+	f.Add(0, []byte(list(meter(-1, "enabled", "net-consumption", -7), meter(math.MaxInt, "enabled", "production", 99))))
 	f.Fuzz(func(t *testing.T, i int, body []byte) {
 		s := withEncharge.probe(t, identity("D8.3.5289"))
 		before := derive.MakePlan(s)

@@ -45,6 +45,10 @@ type Snapshot struct {
 	// a healthy CT, and that must not look like a CT that is gone.
 	active map[string]answer.Item
 
+	// zeroed says that the newest inverter list contradicted the one kept:
+	// every report in it had turned to 0 W without being a new one.
+	zeroed bool
+
 	// fleet is what installedInverters worked out, until an answer that
 	// matters for it comes in.
 	fleet []installed

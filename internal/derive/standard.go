@@ -38,6 +38,9 @@ func (v *view) freshReports() measured {
 			m.at = at
 		}
 	}
+	if v.s.zeroed && m.w.Known() {
+		v.refuse(wireNames[Production], "all reports turned to 0 W without being new", 0)
+	}
 	return m
 }
 
@@ -54,6 +57,19 @@ func (v *view) reportInterval() time.Duration {
 		return min(interval, longestInterval)
 	}
 	return longestInterval
+}
+
+// countedAt is when the counters were asked last. A CT says so itself.
+func (v *view) countedAt(measured time.Time) time.Time {
+	if v.f.metered() && !measured.IsZero() {
+		return measured
+	}
+	for _, at := range []time.Time{v.s.v1.at, v.s.devices.at, v.s.production.at, v.s.pdm.at, v.s.inverters.at, v.s.page.at} {
+		if at.After(measured) {
+			measured = at
+		}
+	}
+	return measured
 }
 
 // pageProduction is all that firmware 3.7 tells.

@@ -61,9 +61,10 @@ type House struct {
 	File string // the configuration
 	Log  *Log   // what the daemon logged
 
-	stop context.CancelFunc
-	done chan error
-	cmd  *exec.Cmd
+	stop   context.CancelFunc
+	done   chan error
+	reload chan struct{}
+	cmd    *exec.Cmd
 }
 
 // Start builds the house and starts the daemon. Everything ends with the test.
@@ -117,10 +118,10 @@ func (h *House) WriteConfig() {
 	if address != "-" {
 		block += fmt.Sprintf(", address: %q", address)
 	}
-	account := fmt.Sprintf("account: {username: %q, password_file: %s}\n", sim.User, filepath.Join(h.Dir, "account"))
+	account := fmt.Sprintf("account: {username: %q, password_file: %q}\n", sim.User, filepath.Join(h.Dir, "account"))
 	if h.opt.Token != "" {
 		h.write("token", h.opt.Token)
-		block += ", token_file: " + filepath.Join(h.Dir, "token")
+		block += fmt.Sprintf(", token_file: %q", filepath.Join(h.Dir, "token"))
 		account = ""
 	}
 	if h.opt.Gateway != "" {
@@ -129,8 +130,8 @@ func (h *House) WriteConfig() {
 	cloud := h.Sim.Account.URL()
 	h.write("envoyd.yaml", "gateways: [{"+block+"}]\n"+account+
 		fmt.Sprintf("endpoints: {entrez: %q, enlighten: %q, api: %q}\n", cloud, cloud, cloud)+
-		fmt.Sprintf("mqtt: {url: \"mqtt://%s\", username: %q, password_file: %s}\n", h.Sim.Broker.Addr(), h.Sim.Broker.User(), filepath.Join(h.Dir, "mqtt"))+
-		fmt.Sprintf("store: {path: %s}\nhttp: {listen: %q}\n", filepath.Join(h.Dir, "state"), strings.TrimPrefix(h.Page, "http://"))+
+		fmt.Sprintf("mqtt: {url: \"mqtt://%s\", username: %q, password_file: %q}\n", h.Sim.Broker.Addr(), h.Sim.Broker.User(), filepath.Join(h.Dir, "mqtt"))+
+		fmt.Sprintf("store: {path: %q}\nhttp: {listen: %q}\n", filepath.Join(h.Dir, "state"), strings.TrimPrefix(h.Page, "http://"))+
 		h.opt.Extra)
 }
 
@@ -153,13 +154,26 @@ func (h *House) StartDaemon() {
 
 func (h *House) runInside() {
 	ctx, stop := context.WithCancel(context.Background())
-	h.stop, h.done = stop, make(chan error, 1)
+	h.stop, h.done, h.reload = stop, make(chan error, 1), make(chan struct{}, 1)
 	log := slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	go func() {
 		h.done <- app.Run(ctx, app.Options{
-			Version: "test", Log: log, Load: func() (*config.Config, error) { return config.Load(h.File) },
+			Version: "test", Log: log, Reload: h.reload,
+			Load: func() (*config.Config, error) { return config.Load(h.File) },
 		})
 	}()
+}
+
+// Reload has the daemon read its configuration again, as SIGHUP does.
+func (h *House) Reload() {
+	h.t.Helper()
+	if h.cmd == nil {
+		h.reload <- struct{}{}
+		return
+	}
+	if err := h.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 func (h *House) spawn() {
@@ -234,13 +248,30 @@ func (h *House) get(path string) ([]byte, error) {
 	return io.ReadAll(resp.Body)
 }
 
-// Get asks the daemon's page for path.
+// Ready reports whether /readyz says that readings are fresh.
+func (h *House) Ready() bool {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodHead, h.Page+"/readyz", nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close() // HEAD has none
+	return resp.StatusCode == http.StatusOK
+}
+
+// Get asks the daemon's page for path; while the daemon changes its
+// configuration it may not answer for a moment.
 func (h *House) Get(path string) string {
 	h.t.Helper()
-	text, err := h.get(path)
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	var text []byte
+	h.Wait("the page to answer for "+path, func() (ok bool) {
+		var err error
+		text, err = h.get(path)
+		return err == nil
+	})
 	return string(text)
 }
 

@@ -12,6 +12,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"time"
@@ -34,6 +35,8 @@ type Config struct {
 	Book         *trust.Book // default: one in memory
 	ClockTrusted func() bool // whether our clock is synchronised; default: never
 	Log          *slog.Logger
+	// Dial opens connections; default: the host's network. For tests without one.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	ConnectTimeout time.Duration // TCP and TLS; 5 s
 	NativeTimeout  time.Duration // whole answer of a fast endpoint; 10 s
@@ -98,12 +101,15 @@ func New(cfg Config) *Client {
 	if cfg.Password.IsZero() && len(cfg.Serial) == 12 {
 		cfg.Password = secret.New(cfg.Serial[6:])
 	}
+	if cfg.Dial == nil {
+		cfg.Dial = new(net.Dialer).DialContext
+	}
 	cfg.ConnectTimeout = orDefault(cfg.ConnectTimeout, 5*time.Second)
 	cfg.NativeTimeout = orDefault(cfg.NativeTimeout, 10*time.Second)
 	cfg.SlowTimeout = orDefault(cfg.SlowTimeout, time.Minute)
 	return &Client{
 		cfg: cfg, log: cfg.Log.With("gateway", cfg.Serial),
-		dial: new(net.Dialer).DialContext, tls: newSessionCache(), turn: make(chan struct{}, 1),
+		dial: cfg.Dial, tls: newSessionCache(), turn: make(chan struct{}, 1),
 	}
 }
 
@@ -189,5 +195,9 @@ func (c *Client) drop() {
 
 // wrap says what was being done, keeping kind, mend and wish of the cause.
 func (c *Client) wrap(op string, err error) error {
-	return &fault.Error{Kind: fault.KindOf(err), Op: op, Mend: fault.Mend(err), After: fault.After(err), Err: err}
+	mend := fault.Mend(err)
+	if _, away := errors.AsType[*dialError](err); away && mend == "" {
+		mend = "Check that the gateway has power, is on this network, and that the address configured for it is right."
+	}
+	return &fault.Error{Kind: fault.KindOf(err), Op: op, Mend: mend, After: fault.After(err), Err: err}
 }

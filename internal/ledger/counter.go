@@ -7,6 +7,7 @@ type sample struct {
 	wh                   float64
 	at                   int64
 	maxW, wrapWh, stepWh float64
+	burstWh              float64
 	balance              bool
 	firmware             string
 }
@@ -17,7 +18,8 @@ type counter struct {
 	Total float64 `json:"total"` // the sum of believed differences since the counter is known
 	At    int64   `json:"at"`    // when Wh was measured; 0 before the first time
 	Moved int64   `json:"moved"` // when Wh last changed
-	// Credit is what is left of roundingWh.
+	// Credit is what is left of the sample's credit: what the counter may rise
+	// by besides what the hardware can do in the time. It fills up again.
 	Credit float64 `json:"credit,omitempty"`
 	// Step is the last rise: a fall by no more takes it back.
 	Step float64 `json:"step,omitempty"`
@@ -53,6 +55,9 @@ type verdict struct {
 	limit   float64 // the bound that it broke, in Wh
 }
 
+// credit is the most a counter may be ahead of its hardware.
+func (s sample) credit() float64 { return roundingWh + s.burstWh }
+
 // known reports whether the counter has a trusted state.
 func (c *counter) known() bool { return c.At != 0 }
 
@@ -63,7 +68,7 @@ func (c *counter) take(s sample) verdict {
 	}
 	if !c.known() {
 		c.settle(s)
-		c.Credit = roundingWh
+		c.Credit = s.credit()
 		return verdict{}
 	}
 	if s.at <= c.At {
@@ -156,7 +161,7 @@ func (c *counter) believe(s sample, wh float64) verdict {
 	if t := c.Trial; t != nil && t.Late {
 		v = verdict{reason: ReasonJumped, value: t.First, limit: t.Limit}
 	}
-	c.Credit = min(roundingWh, max(0, c.reach(s)-max(wh, 0)))
+	c.Credit = min(s.credit(), max(0, c.reach(s)-max(wh, 0)))
 	c.Total += wh
 	if wh > 0 {
 		c.Step = wh

@@ -109,7 +109,7 @@ func (f *flow) ready(at int64, tick uint64) bool {
 	for i := range f.Terms {
 		t := &f.Terms[i]
 		fresh := t.ready(tick)
-		if mixed && !fresh && !(f.Born && t.stands(at)) {
+		if mixed && !fresh && (!f.Born || !t.stands(at)) {
 			return false
 		}
 		some = some || fresh

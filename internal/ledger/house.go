@@ -158,7 +158,7 @@ func (h *house) takeAll(in Input, out *Outcome, l *Ledger) {
 
 func (h *house) sample(c *counter, raw *reading.Counter, firmware string) sample {
 	s := sample{wh: raw.Wh, at: h.at, maxW: positive(raw.MaxW, unknownMaxW), wrapWh: positive(raw.WrapWh, 0),
-		stepWh: positive(raw.StepWh, 0), balance: raw.Balance, firmware: firmware}
+		stepWh: positive(raw.StepWh, 0), burstWh: positive(raw.BurstWh, 0), balance: raw.Balance, firmware: firmware}
 	at := raw.Time.UnixMilli()
 	// a meter that has just started may have no time either: its zero is judged
 	if zero := raw.Wh == 0 && at <= c.At; at > earliest && at < h.at && !zero {

@@ -46,7 +46,6 @@ type play struct {
 	in       ledger.Input
 	names    []string
 	last     map[string]float64
-	powered  bool
 	switched bool
 }
 
@@ -109,7 +108,8 @@ func TestPublishedEnergyIsMonotonicFiniteAndBounded(t *testing.T) {
 		p := newPlay(t)
 		var last reading.Energy
 		began := map[reading.Flow]float64{}
-		clock, set, latest := time.Duration(0), 0, noon
+		clock, set := time.Duration(0), 0
+		var latest time.Time
 		for range rapid.IntRange(1, 80).Draw(t, "inputs") {
 			before := p.in.Time
 			in := p.next(t)

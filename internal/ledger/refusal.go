@@ -20,7 +20,7 @@ const (
 // the unit of Value (Wh for counters, W for power).
 type Refusal struct {
 	Gateway string
-	Counter string
+	Counter string // or the quantity, "production_w"
 	Reason  string
 	Value   float64
 	Limit   float64
@@ -58,9 +58,18 @@ func (r *refusals) add(log *slog.Logger, n Refusal) {
 		return
 	}
 	r.logged[key] = at
-	log.Warn("refused a counter's value",
+	log.Warn("refused a value",
 		slog.String("gateway", n.Gateway), slog.String("counter", n.Counter), slog.String("reason", n.Reason),
 		slog.Float64("value", n.Value), slog.Float64("limit", n.Limit), slog.Uint64("refused", r.counts[key]))
+}
+
+// Refuse notes a value that was refused before it came here (a power that the
+// hardware cannot have), so that all of them are found in one place. Counter is
+// the quantity's name then.
+func (l *Ledger) Refuse(r Refusal) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refused.add(l.log, r)
 }
 
 // Refused lists the last refused values of all gateways, the oldest first.

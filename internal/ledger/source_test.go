@@ -237,3 +237,37 @@ func TestBalanceCounterGoesBothWays(t *testing.T) {
 	h.produced(h.reads(time.Second, -90000), 6000) // further than 100 kW
 	h.produced(h.reads(time.Second, 6001), 6001)
 }
+
+// Microinverters report for 5 to 15 minutes at once, several of them between
+// two polls.
+func TestReportsOfSeveralInvertersAreNoJump(t *testing.T) {
+	h := newHome(t)
+	h.production("sum", 3600)
+	h.in.Counters[0].BurstWh = 900
+	wh := 50000.0
+	h.reads(0, wh)
+	for range 20 { // 300 Wh each five minutes, of which 280 at once
+		wh += 280
+		out := h.reads(10*time.Second, wh)
+		h.produced(out, wh)
+		if len(out.Refused) != 0 {
+			t.Fatalf("refused %v", out.Refused)
+		}
+		h.restart()
+		wh += 20
+		h.reads(290*time.Second, wh)
+	}
+	t.Run("but they cannot go on like that", func(t *testing.T) {
+		h.t = t
+		for range 20 {
+			wh += 280
+			h.reads(10*time.Second, wh)
+		}
+		if got := h.in.Counters[0].Wh - 50000; got < 20*280 {
+			t.Fatalf("the story does not play: %v Wh", got)
+		}
+		if n := h.l.RefusedCounts(h.in.Gateway)[ledger.ReasonJumped]; n == 0 {
+			t.Fatal("100 kW for minutes was believed of 3.6 kW of hardware")
+		}
+	})
+}

@@ -105,7 +105,7 @@ func moment(ms int64) bool { return ms == 0 || ms >= earliest-hour && ms <= late
 
 func (c *counter) valid() bool {
 	return moment(c.At) && moment(c.Moved) && moment(c.Seen) && c.Moved <= c.At &&
-		sane(c.Wh) && sane(c.Total) && c.Credit >= 0 && c.Credit <= roundingWh && sane(c.Step) && c.Wrap >= 0 && sane(c.Wrap) &&
+		sane(c.Wh) && sane(c.Total) && c.Credit >= 0 && sane(c.Credit) && sane(c.Step) && c.Wrap >= 0 && sane(c.Wrap) &&
 		(c.Trial == nil || c.Trial.valid()) &&
 		(c.Past == nil || moment(c.Past.At) && sane(c.Past.Wh) && sane(c.Past.Total))
 }

@@ -104,7 +104,6 @@ type year struct {
 	storedAt                  time.Time
 	day                       int
 	silent, zeros             int // minutes
-	minuteOfSave              int
 	days, measured            int
 	restarts, kills, glitches int
 	worst                     float64

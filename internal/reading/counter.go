@@ -58,6 +58,11 @@ type Counter struct {
 	// moves by that much at once (firmware 3.7 prints whole MWh), so one step
 	// is never a jump. 0 where the counter is fine.
 	StepWh float64
+	// BurstWh is what the counter may rise by at once although MaxW allows less
+	// for the time between two states: a sum of microinverters grows by whole
+	// reports of 5 to 15 minutes, several of them between two polls. Over time
+	// MaxW holds. 0 where the counter follows the power.
+	BurstWh float64
 	// Balance says that the counter rightly goes both ways (production.json's
 	// net whLifetime from firmware 7.3.466 on is imports minus exports): a
 	// fall within MaxW is a negative difference, not a reset.

@@ -5,6 +5,8 @@ package secret
 
 import (
 	"crypto/subtle"
+	"fmt"
+	"io"
 	"log/slog"
 )
 
@@ -30,8 +32,8 @@ func (t Text) String() string {
 	return stars
 }
 
-// GoString keeps %#v from looking inside.
-func (t Text) GoString() string { return `secret.Text("` + t.String() + `")` }
+// Format keeps every verb from looking inside, %d and %#v too.
+func (t Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
 
 // LogValue keeps slog from looking inside.
 func (t Text) LogValue() slog.Value { return slog.StringValue(t.String()) }

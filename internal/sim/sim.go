@@ -45,25 +45,27 @@ const User = account.Email
 // Config says which home is simulated. The zero value is the default home on a
 // free port of loopback.
 type Config struct {
-	Listen   string        // of the gateway; "" = 127.0.0.1:0
-	Listener net.Listener  // instead of Listen, for tests without a network
-	Serial   string        // 12 digits; "" = DefaultSerial, or the recorded one
-	Capture  string        // folder to replay instead of a modelled home
-	Preset   Preset        // modelled home; the zero value is MeteredBattery
-	Home     home.Config   // details of the modelled home; the preset fills in what is zero
-	Firmware string        // of the modelled gateway; "" = the preset's
-	CTs      []string      // enabled ones of the modelled gateway; nil = the preset's
-	Latency  time.Duration // of native pages; slow ones take ten times that; 0 = none
-	Strict   bool          // from firmware 7 on want the session cookie with each request
-	CertLife time.Duration // of the gateway's certificate; 0 = a year
-	Accept   []string      // tokens that are good whatever they say, besides those of Sim.Tokens
-	Cloud    string        // address of the token service; "" = none, port 0 = a free one
-	CloudTLS bool          // the token service speaks TLS, see account.Service.CA
-	CloudOn  net.Listener  // instead of Cloud, for tests without a network
-	API      cloud.Config  // details of the Monitoring API beside the token service; the home fills in the rest
-	Broker   string        // address of the MQTT broker; "" = none, port 0 = a free one
-	MDNS     bool          // announce the gateway; refused on a real network
-	Log      *slog.Logger  // nil = silent
+	Listen         string                          // of the gateway; "" = 127.0.0.1:0
+	Listener       net.Listener                    // instead of Listen, for tests without a network
+	Serial         string                          // 12 digits; "" = DefaultSerial, or the recorded one
+	Capture        string                          // folder to replay instead of a modelled home
+	Preset         Preset                          // modelled home; the zero value is MeteredBattery
+	Home           home.Config                     // details of the modelled home; the preset fills in what is zero
+	Firmware       string                          // of the modelled gateway; "" = the preset's
+	CTs            []string                        // enabled ones of the modelled gateway; nil = the preset's
+	Latency        time.Duration                   // of native pages; slow ones take ten times that; 0 = none
+	Strict         bool                            // from firmware 7 on want the session cookie with each request
+	CertLife       time.Duration                   // of the gateway's certificate; 0 = a year
+	Accept         []string                        // tokens that are good whatever they say, besides those of Sim.Tokens
+	Cloud          string                          // address of the token service; "" = none, port 0 = a free one
+	CloudTLS       bool                            // the token service speaks TLS, see account.Service.CA
+	CloudOn        net.Listener                    // instead of Cloud, for tests without a network
+	API            cloud.Config                    // details of the Monitoring API beside the token service; the home fills in the rest
+	Broker         string                          // address of the MQTT broker; "" = none, port 0 = a free one
+	BrokerListener net.Listener                    // instead of Broker
+	Alter          func(gateway.Site) gateway.Site // stands between what the gateway shows and its readers; nil = nothing does
+	MDNS           bool                            // announce the gateway; refused on a real network
+	Log            *slog.Logger                    // nil = silent
 }
 
 // Sim is a running simulated home. Close it.
@@ -98,6 +100,9 @@ func Start(cfg Config) (*Sim, error) {
 	if err := s.build(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	if cfg.Alter != nil {
+		s.site = cfg.Alter(s.site)
+	}
 	s.Gateway, err = gateway.New(gateway.Config{
 		Address: cfg.Listen, Listener: cfg.Listener, Site: s.site, Accept: s.accept, Strict: cfg.Strict,
 		Latency: cfg.Latency, CertLife: cfg.CertLife, Faults: s.faults, Actions: s.actions(), Moved: s.moved, Log: cfg.Log,
@@ -119,8 +124,8 @@ func (s *Sim) surround() error {
 			return err
 		}
 	}
-	if s.cfg.Broker != "" {
-		b, err := broker.New(broker.Config{Address: s.cfg.Broker, Log: s.cfg.Log})
+	if s.cfg.Broker != "" || s.cfg.BrokerListener != nil {
+		b, err := broker.New(broker.Config{Address: s.cfg.Broker, Listener: s.cfg.BrokerListener, Log: s.cfg.Log})
 		if err != nil {
 			return err
 		}

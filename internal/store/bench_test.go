@@ -11,10 +11,9 @@ func BenchmarkAppend(b *testing.B) {
 		b.Run("ram="+ram, func(b *testing.B) {
 			s := open(b, store.Config{RAM: ram})
 			h := newHome(noon)
-			rec := h.next()
 			for b.Loop() {
 				b.StopTimer()
-				rec = h.next()
+				rec := h.next()
 				b.StartTimer()
 				if _, err := s.Append(rec); err != nil {
 					b.Fatal(err)

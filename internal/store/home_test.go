@@ -71,7 +71,7 @@ func (h *home) inverters() reading.Record {
 			continue
 		}
 		rec.Inverters = append(rec.Inverters, reading.Inverter{
-			Serial: fmt.Sprint(122344043100 + i), Time: h.at.Add(-time.Duration(h.rng.IntN(60)) * time.Second),
+			Serial: fmt.Sprint(122344043100 + int64(i)), Time: h.at.Add(-time.Duration(h.rng.IntN(60)) * time.Second),
 			PowerW: h.noise(255, 10), MaxPowerW: reading.Of(371), EnergyWh: reading.Of(98411.6),
 		})
 	}

@@ -95,8 +95,7 @@ func (s *Store) batch(sink string, limit int) ([]reading.Record, <-chan struct{}
 	}
 	views := s.journal.views(at + 1)
 	s.mu.Unlock()
-	batch, err := s.readViews(views, at+1, limit)
-	return batch, wait, err
+	return s.readViews(views, at+1, limit), wait, nil
 }
 
 func (s *Store) recentAfter(at uint64, limit int) []reading.Record {
@@ -111,7 +110,7 @@ func (s *Store) recentAfter(at uint64, limit int) []reading.Record {
 
 // readViews reads up to limit records from a sequence on. A segment that went
 // away meanwhile is passed over, and so is the rest of a damaged one.
-func (s *Store) readViews(views []view, from uint64, limit int) ([]reading.Record, error) {
+func (s *Store) readViews(views []view, from uint64, limit int) []reading.Record {
 	var batch []reading.Record
 	for _, v := range views {
 		next, err := v.records(from, func(rec reading.Record) bool {
@@ -119,7 +118,7 @@ func (s *Store) readViews(views []view, from uint64, limit int) ([]reading.Recor
 			return len(batch) < limit
 		})
 		if len(batch) >= limit {
-			return batch, nil
+			return batch
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			s.damaged(v, next, err)
@@ -127,7 +126,7 @@ func (s *Store) readViews(views []view, from uint64, limit int) ([]reading.Recor
 			s.damaged(v, next, errPayload)
 		}
 	}
-	return batch, nil
+	return batch
 }
 
 // damaged reports a segment that could be read only up to next, once.

@@ -40,9 +40,19 @@ func (k *Keeper) verify(ctx context.Context, t Token) error {
 // four a day.
 func (k *Keeper) accept(t Token) error {
 	attempt := k.attemptTime()
-	err := k.cfg.Files.updateAttempts(func(r *record) {
-		delete(r.Gateways, k.cfg.Serial)
-		delete(r.Stopped, k.hash)
+	hash, err := k.account()
+	if err != nil {
+		return errors.Join(err, k.keep(t))
+	}
+	err = k.cfg.Files.updateAttempts(func(r *record) {
+		// One login a day because of refusals, also after one that brought a
+		// token: the gateway may come to refuse that one as well.
+		if g := r.Gateways[k.cfg.Serial]; g.RefusedLogin.IsZero() {
+			delete(r.Gateways, k.cfg.Serial)
+		} else {
+			r.Gateways[k.cfg.Serial] = gatewayRecord{RefusedLogin: g.RefusedLogin}
+		}
+		delete(r.Stopped, hash)
 		r.uncount(attempt)
 	})
 	return errors.Join(err, k.keep(t))

@@ -54,11 +54,11 @@ type KeeperConfig struct {
 // are safe for concurrent use.
 type Keeper struct {
 	cfg   KeeperConfig
-	hash  string // of the account; "" without one
 	wake  chan struct{}
 	began time.Time
 
 	mu         sync.Mutex
+	hash       string          // of the account; "" until it is needed
 	configured Token           // zero without one
 	stored     []Token         // the last accepted first
 	refused    map[string]bool // token texts the gateway has refused since they were accepted
@@ -91,11 +91,6 @@ func NewKeeper(cfg KeeperConfig) (*Keeper, error) {
 		return nil, err
 	}
 	k.stored = stored
-	if k.fetches() {
-		if k.hash, err = cfg.Files.accountHash(cfg.Account); err != nil {
-			return nil, err
-		}
-	}
 	return k, nil
 }
 
@@ -219,10 +214,37 @@ func (k *Keeper) nudge() {
 	}
 }
 
+// account names the account in the record of logins. It is worked out when it
+// is first needed: on a full disk it cannot be, and that must cost the daemon
+// a login, not its start.
+func (k *Keeper) account() (string, error) {
+	k.mu.Lock()
+	hash := k.hash
+	k.mu.Unlock()
+	if hash != "" {
+		return hash, nil
+	}
+	hash, err := k.cfg.Files.accountHash(k.cfg.Account)
+	if err != nil {
+		return "", &fault.Error{
+			Op: "preparing a login for gateway " + k.cfg.Serial, Err: err,
+			Mend: "Make room on the disk, or make the state folder writable: without a record of logins none is made.",
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.hash = hash
+	return hash, nil
+}
+
 // due is when the next login should happen; ok is false when none should.
 func (k *Keeper) due(now time.Time) (at time.Time, ok bool, err error) {
 	if !k.fetches() {
 		return time.Time{}, false, nil
+	}
+	hash, err := k.account()
+	if err != nil {
+		return time.Time{}, false, err
 	}
 	r, err := k.cfg.Files.readAttempts(now)
 	if err != nil {
@@ -230,7 +252,7 @@ func (k *Keeper) due(now time.Time) (at time.Time, ok bool, err error) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if s, stopped := r.Stopped[k.hash]; stopped {
+	if s, stopped := r.Stopped[hash]; stopped {
 		k.problem = &problem{message: s.Message, mend: s.Mend}
 		return time.Time{}, false, nil
 	}

@@ -168,6 +168,29 @@ func TestRefusedWakesARunningKeeper(t *testing.T) {
 	})
 }
 
+func TestRefusedFreshTokenWaitsADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, old := t.TempDir(), issue("owner", year)
+		save(t, dir, old)
+		c := gives("owner", 2*year)
+		k := keeper(t, with(dir, func(cfg *token.KeeperConfig) {
+			cfg.Fetcher, cfg.Verifier = c, &gateway{never: old.Text.Reveal()}
+		}))
+		ctx, cancel := context.WithTimeout(t.Context(), 23*time.Hour)
+		defer cancel()
+		go func() {
+			for range 3 { // each token in use, the fresh one too
+				time.Sleep(time.Hour)
+				k.Refused()
+			}
+		}()
+		k.Run(ctx)
+		if c.count() != 1 {
+			t.Errorf("%d logins within a day, want one", c.count())
+		}
+	})
+}
+
 func TestDamagedStoreDoesNotStopTheKeeper(t *testing.T) {
 	dir := t.TempDir()
 	save(t, dir, issue("owner", year))

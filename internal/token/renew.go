@@ -235,7 +235,11 @@ func (k *Keeper) check(t Token) error {
 // failed corrects the record after an attempt without a token.
 func (k *Keeper) failed(cause error) error {
 	now := time.Now()
-	err := k.cfg.Files.updateAttempts(func(r *record) {
+	hash, err := k.account()
+	if err != nil {
+		return errors.Join(cause, err)
+	}
+	err = k.cfg.Files.updateAttempts(func(r *record) {
 		r.uncount(k.attemptTime())
 		for range loginAnswers(cause) {
 			r.Answers = append(r.Answers, now)
@@ -245,7 +249,7 @@ func (k *Keeper) failed(cause error) error {
 		case fault.Transient:
 			g.Next = now.Add(max(ladderPause(g.Failures), fault.After(cause)))
 		case fault.Auth:
-			r.Stopped[k.hash] = stop{At: now, Message: cause.Error(), Mend: fault.Mend(cause)}
+			r.Stopped[hash] = stop{At: now, Message: cause.Error(), Mend: fault.Mend(cause)}
 		default:
 			g.Next = now.Add(jitter(max(pauseNoMore, fault.After(cause))))
 		}

@@ -225,15 +225,11 @@ func TestNoLoginThatCannotBeWrittenDown(t *testing.T) {
 		dir := t.TempDir()
 		c := gives("owner", year)
 		cfg := with(dir, func(cfg *token.KeeperConfig) { cfg.Fetcher = c })
-		k := keeper(t, cfg)
-		record := filepath.Join(dir, "token-attempts.json")
-		if err := os.Remove(record); err != nil {
+		if err := os.Mkdir(filepath.Join(dir, "token-attempts.json"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Mkdir(record, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := k.Renew(t.Context()); err == nil || c.count() != 0 {
+		k := keeper(t, cfg) // it must cost the daemon a login, not its start
+		if err := k.Renew(t.Context()); err == nil || fault.Mend(err) == "" || c.count() != 0 {
 			t.Errorf("%d logins, error %v", c.count(), err)
 		}
 	})

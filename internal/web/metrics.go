@@ -36,7 +36,7 @@ var (
 	buildDesc     = desc("envoyd_build_info", "Always 1; the version is a label.", "version")
 	pollsDesc     = desc("envoyd_polls_total", "Requests to the gateway.", "gateway")
 	failuresDesc  = desc("envoyd_poll_failures_total", "Requests that failed.", "gateway")
-	refusedDesc   = desc("envoyd_refused_values_total", "Values that were not believed.", "gateway")
+	refusedDesc   = desc("envoyd_refused_values_total", "Values that were not believed, by why.", "gateway", "reason")
 	heldDesc      = desc("envoyd_held_answers_total", "Answers of which nothing was published.", "gateway")
 	latencyDesc   = desc("envoyd_answer_seconds", "Time to the last byte of the newest answer.", "gateway")
 	tokenDesc     = desc("envoyd_token_expiry_timestamp_seconds", "When the gateway token ends.", "gateway")
@@ -93,7 +93,9 @@ func collectReading(ch chan<- prometheus.Metric, r *reading.Reading) {
 func collectGateway(ch chan<- prometheus.Metric, g Gateway) {
 	counter(ch, pollsDesc, float64(g.Polls), g.Gateway)
 	counter(ch, failuresDesc, float64(g.Failures), g.Gateway)
-	counter(ch, refusedDesc, float64(g.Refused), g.Gateway)
+	for reason, n := range g.RefusedFor {
+		counter(ch, refusedDesc, float64(n), g.Gateway, reason)
+	}
 	counter(ch, heldDesc, float64(g.Held), g.Gateway)
 	if g.LatencyMs > 0 {
 		gauge(ch, latencyDesc, g.LatencyMs/1000, g.Gateway)

@@ -32,15 +32,9 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	control := http.NewResponseController(w)
-	// The server's limit for reading a request would end the stream too.
-	if control.SetReadDeadline(time.Time{}) != nil {
-		problem(w, http.StatusInternalServerError, "this connection cannot carry a stream")
-		return
-	}
 	listener := s.cfg.Hub.Listen()
 	defer listener.Close()
-	out := &events{w: w, control: control}
+	out := &events{w: w, control: http.NewResponseController(w)}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	if !out.send(": welcome\n\n") {

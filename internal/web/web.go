@@ -57,8 +57,10 @@ type Gateway struct {
 	Polls        uint64    `json:"polls"`
 	Failures     uint64    `json:"failures"`
 	Refused      uint64    `json:"refused"` // values not believed
-	Held         uint64    `json:"held"`    // answers of which nothing was published
-	LatencyMs    float64   `json:"latency_ms"`
+	// RefusedFor is how many were refused by reason, for the metrics.
+	RefusedFor map[string]uint64 `json:"-"`
+	Held       uint64            `json:"held"` // answers of which nothing was published
+	LatencyMs  float64           `json:"latency_ms"`
 }
 
 // Daemon is how the daemon's own parts fare.

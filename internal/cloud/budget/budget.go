@@ -109,11 +109,7 @@ func (l *Ledger) Take(ctx context.Context, n Need) error {
 		if d := s.decide(l.limits(s), l.zone, now, n); !d.OK {
 			return spent(d, now)
 		}
-		s.add(now, n.Purpose, 1)
-		s.Recent = append(s.Recent, now.UTC())
-		if n.Purpose == Fallback {
-			s.LastFallback = now.UTC()
-		}
+		s.counted(l.limits(s), l.zone, now, n)
 		l.own = append(l.own, now)
 		return nil
 	})
@@ -178,6 +174,7 @@ func (l *Ledger) load(now time.Time) (s state, damaged bool, err error) {
 	s.tidy(now)
 	if s.Plan != l.plan.Name {
 		s.Plan, s.Limit, s.MinuteLimit = l.plan.Name, 0, 0
+		s.NextFallback = time.Time{}
 	}
 	if damaged {
 		m := s.months(now)[0]

@@ -89,14 +89,38 @@ func (s *state) monthly(p Plan, zone *time.Location, now time.Time, m month, n N
 		if free < n.Calls {
 			return spent
 		}
-		if s.LastFallback.IsZero() {
-			break
-		}
-		if n.Since.IsZero() {
-			n.Since = now
-		}
-		next := after(zone, s.LastFallback, p.step(zone, now, m, n.Since, float64(free)))
-		return Decision{At: next, Reason: reasonPace}
+		return Decision{At: s.pace(p, zone, now, m, n, float64(free)), Reason: reasonPace}
 	}
 	return Decision{At: now}
+}
+
+// pace is when the next call of a fallback is due. What was promised when the
+// last one was made holds, although the outage has grown older since.
+func (s *state) pace(p Plan, zone *time.Location, now time.Time, m month, n Need, free float64) time.Time {
+	if s.LastFallback.IsZero() {
+		return now
+	}
+	if n.Since.IsZero() {
+		n.Since = now
+	}
+	promised := !s.NextFallback.IsZero()
+	if promised && !n.Since.After(s.LastFallback) {
+		return s.NextFallback
+	}
+	next := after(zone, s.LastFallback, p.step(zone, now, m, n.Since, free))
+	if promised && s.NextFallback.Before(next) {
+		return s.NextFallback
+	}
+	return next
+}
+
+// counted writes a call down.
+func (s *state) counted(p Plan, zone *time.Location, now time.Time, n Need) {
+	s.add(now, n.Purpose, 1)
+	s.Recent = append(s.Recent, now.UTC())
+	if n.Purpose != Fallback {
+		return
+	}
+	s.LastFallback, s.NextFallback = now.UTC(), time.Time{}
+	s.NextFallback = s.decide(p, zone, now.Add(window), n).At.UTC() // a minute later no call of this one counts
 }

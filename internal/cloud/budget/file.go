@@ -25,8 +25,9 @@ type state struct {
 	Hours        []hour      `json:"hours"`                  // ascending
 	Recent       []time.Time `json:"recent"`
 	LastFallback time.Time   `json:"last_fallback,omitzero"`
-	Blocked      time.Time   `json:"blocked,omitzero"`  // no call before
-	Nameless     time.Time   `json:"nameless,omitzero"` // last refusal that named no period
+	NextFallback time.Time   `json:"next_fallback,omitzero"` // as it was promised when the last one was made
+	Blocked      time.Time   `json:"blocked,omitzero"`       // no call before
+	Nameless     time.Time   `json:"nameless,omitzero"`      // last refusal that named no period
 }
 
 // hour is the calls in one hour by purpose.
@@ -87,6 +88,9 @@ func (s *state) tidy(now time.Time) {
 	}
 	if s.LastFallback.After(now.Add(farAhead)) {
 		s.LastFallback = now
+	}
+	if s.NextFallback.After(now.Add(kept)) {
+		s.NextFallback = time.Time{}
 	}
 	if s.Blocked.After(now.Add(kept)) {
 		s.Blocked = time.Time{}

@@ -4,15 +4,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"envoyd/internal/parts"
 	"envoyd/internal/status"
 )
 
-// full mounts a small disk at the state folder and fills it; the function
-// returned makes room.
-func full(t *testing.T, dir string) (makeRoom func()) {
+// disk mounts a small disk at the state folder; the function returned fills it
+// and returns what makes room again.
+func disk(t *testing.T, dir string) (fill func() (makeRoom func())) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		parts.Missing(t, "only root can mount")
@@ -28,8 +30,13 @@ func full(t *testing.T, dir string) (makeRoom func()) {
 			t.Errorf("umount: %v: %s", err, out)
 		}
 	})
-	ballast := filepath.Join(dir, "ballast")
-	f, err := os.Create(ballast)
+	return func() func() { return ballast(t, dir) }
+}
+
+func ballast(t *testing.T, dir string) (remove func()) {
+	t.Helper()
+	file := filepath.Join(dir, "ballast")
+	f, err := os.Create(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,8 +45,25 @@ func full(t *testing.T, dir string) (makeRoom func()) {
 		_, err = f.Write(zeros)
 	}
 	return func() {
-		if err := os.Remove(ballast); err != nil {
+		if err := os.Remove(file); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// forget removes the history, which has its room already, and leaves the token,
+// the key and what the counters have come to.
+func forget(t *testing.T, dir string) {
+	t.Helper()
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		if keep := e.Name(); !strings.HasPrefix(keep, "token") && keep != "gateways.json" && keep != "ledger.json" {
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }
@@ -50,8 +74,15 @@ func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	db := newDouble(t)
 	h := build(t, db, db.config())
-	makeRoom := full(t, filepath.Join(h.Dir, "state"))
+	fill := disk(t, filepath.Join(h.Dir, "state"))
 	t.Cleanup(h.StopDaemon) // before the disk goes
+	h.StartDaemon()
+	h.more(2)
+	h.StopDaemon()
+	forget(t, filepath.Join(h.Dir, "state"))
+	makeRoom := fill()
+	stopped := time.Now().Unix()
+	h.Wait("the gateway's next measurement", func() bool { return time.Now().Unix() > stopped })
 	h.StartDaemon()
 	power := h.Subscribe("envoyd/+/power")
 	h.Wait("the full disk to be said", func() bool {

@@ -49,5 +49,6 @@ func TestRefusedTokenIsSaidAndMended(t *testing.T) {
 		t.Error("the page has stopped")
 	}
 	db.heal()
+	h.Wait("delivery", func() bool { return h.Condition("influx").State == status.Green })
 	h.settle(t)
 }

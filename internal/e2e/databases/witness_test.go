@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -24,7 +25,7 @@ const readingsPath = "/ivp/meters/readings"
 // the key it sees here.
 type witness struct {
 	*httptest.Server
-	gateway *url.URL
+	gateway atomic.Pointer[url.URL]
 
 	mu    sync.Mutex
 	given map[int64]time.Time // measurement in Unix s to when it was handed over first
@@ -42,7 +43,7 @@ func newWitness(t *testing.T) *witness {
 	t.Helper()
 	w := &witness{given: map[int64]time.Time{}}
 	proxy := &httputil.ReverseProxy{
-		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(w.gateway); r.Out.Host = r.In.Host },
+		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(w.gateway.Load()); r.Out.Host = r.In.Host },
 		ModifyResponse: w.note,
 		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 		Transport:      &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, //nolint:gosec // the simulated gateway's own key
@@ -58,7 +59,7 @@ func (w *witness) address() string { return strings.TrimPrefix(w.URL, "https://"
 
 // watch says whose answers are passed on.
 func (w *witness) watch(address string) {
-	w.gateway = &url.URL{Scheme: "https", Host: address}
+	w.gateway.Store(&url.URL{Scheme: "https", Host: address})
 }
 
 func (w *witness) note(resp *http.Response) error {

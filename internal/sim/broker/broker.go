@@ -28,6 +28,10 @@ type Config struct {
 	Log      *slog.Logger // nil = silent
 }
 
+// sysTopics is how often the broker publishes its own figures. Nobody reads
+// them, and collecting them stops the whole process for a moment.
+const sysTopics = time.Hour
+
 // Broker is a running broker. Close it.
 type Broker struct {
 	server         *mqtt.Server
@@ -56,7 +60,7 @@ func New(cfg Config) (*Broker, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	b.gate = newGate(l)
-	b.server = mqtt.New(&mqtt.Options{Logger: log})
+	b.server = mqtt.New(&mqtt.Options{Logger: log, SysTopicResendInterval: int64(sysTopics / time.Second)})
 	err := errors.Join(
 		b.server.AddHook(&login{user: b.user, password: b.password}, nil),
 		b.server.AddListener(listeners.NewNet("tcp", b.gate)),

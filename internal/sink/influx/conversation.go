@@ -37,14 +37,18 @@ const (
 // newHTTPClient returns a client that gives up in time, follows no redirect (a
 // redirected POST becomes a GET, whose 200 would pass for a stored batch) and
 // keeps one connection.
-func newHTTPClient(base *url.URL, caFile string) (*http.Client, error) {
-	roots, err := authorities(caFile)
+func newHTTPClient(base *url.URL, cfg Config) (*http.Client, error) {
+	roots, err := authorities(cfg.CAFile)
 	if err != nil {
 		return nil, err
 	}
+	dial := cfg.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: connectWithin}).DialContext
+	}
 	transport := &http.Transport{
 		Proxy:                  proxy(base),
-		DialContext:            (&net.Dialer{Timeout: connectWithin}).DialContext,
+		DialContext:            dial,
 		TLSHandshakeTimeout:    connectWithin,
 		ResponseHeaderTimeout:  answerWithin,
 		IdleConnTimeout:        90 * time.Second,

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -41,9 +42,12 @@ type Config struct {
 	Password secret.Text       // 1.8
 	CAFile   string            // PEM, trusted besides the system's authorities
 	Prefix   string            // of measurement names; default "enphase_"
+	NoPrefix bool              // measurement names begin with nothing
 	Tags     map[string]string // added to every point; empty values are left out
 	Interval time.Duration     // least time between two points of a series, by measurement time; default 1 s
 	Log      *slog.Logger      // default: none
+	// Dial opens connections; default: the host's network. For tests without one.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 const (
@@ -74,7 +78,7 @@ var silence = sync.OnceFunc(func() { clientlog.Log = nil })
 // error joins every fault found in the settings, each a *fault.Error that names
 // its key and a mend; the CA file is read when all else is well.
 func New(cfg Config) (*Sink, error) {
-	if cfg.Prefix == "" {
+	if cfg.Prefix == "" && !cfg.NoPrefix {
 		cfg.Prefix = defaultPrefix
 	}
 	if cfg.Interval == 0 {
@@ -87,7 +91,7 @@ func New(cfg Config) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := newHTTPClient(base, cfg.CAFile)
+	client, err := newHTTPClient(base, cfg)
 	if err != nil {
 		return nil, err
 	}

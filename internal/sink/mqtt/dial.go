@@ -30,5 +30,5 @@ func (t target) open(ctx context.Context) (net.Conn, error) {
 	if t.tls != nil {
 		return (&tls.Dialer{Config: t.tls}).DialContext(ctx, "tcp", t.address)
 	}
-	return (&net.Dialer{}).DialContext(ctx, "tcp", t.address)
+	return t.connect(ctx, "tcp", t.address)
 }

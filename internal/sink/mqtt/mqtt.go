@@ -22,9 +22,11 @@
 package mqtt
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -70,6 +72,9 @@ type Config struct {
 	// Report receives the health of the connection. May be nil.
 	Report func(state status.State, message, mend string)
 	Log    *slog.Logger // nil discards
+	// Dial opens the connection of mqtt://; default: the host's network. For
+	// tests without one.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // HomeAssistant is how Home Assistant is served.

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -19,6 +20,7 @@ type target struct {
 	tls       *tls.Config // nil without TLS
 	webSocket bool
 	address   string // host:port
+	connect   func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 func configFault(err error, mend string) error {
@@ -35,7 +37,10 @@ func newTarget(cfg Config) (target, error) {
 	if u.User != nil {
 		return target{}, configFault(errors.New("mqtt.url holds a user"), "Put it in mqtt.username and mqtt.password_file.")
 	}
-	t := target{url: u}
+	t := target{url: u, connect: cfg.Dial}
+	if t.connect == nil {
+		t.connect = new(net.Dialer).DialContext
+	}
 	port, secure := "", false
 	switch u.Scheme {
 	case "mqtt", "tcp":
