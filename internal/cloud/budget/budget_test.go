@@ -18,6 +18,18 @@ func open(dir string) *budget.Ledger {
 	return budget.Open(budget.Config{Dir: dir, Zone: time.UTC})
 }
 
+// memory returns a folder that needs no disk, where there is one: thousands of
+// calls are counted here, each synced.
+func memory(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "envoyd-budget-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 // until sets the bubble's clock forward.
 func until(t time.Time) { time.Sleep(time.Until(t)) }
 
@@ -49,7 +61,7 @@ func status(t *testing.T, l *budget.Ledger) budget.Status {
 
 func TestAMinuteHasTenCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
+		dir := memory(t)
 		first, second := open(dir), open(dir) // as two processes have them
 		for i := range 10 {
 			take(t, []*budget.Ledger{first, second}[i%2], budget.Setup)
@@ -70,7 +82,7 @@ func TestAMinuteHasTenCalls(t *testing.T) {
 
 func TestBackfillLeavesTwoOfAMinuteToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := open(t.TempDir())
+		l := open(memory(t))
 		for range 8 {
 			take(t, l, budget.Backfill)
 		}
@@ -84,7 +96,7 @@ func TestBackfillLeavesTwoOfAMinuteToOthers(t *testing.T) {
 
 func TestACallIsCountedBeforeItIsMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
+		dir := memory(t)
 		for range 7 {
 			take(t, open(dir), budget.Setup) // a process that dies right after, again and again
 		}
@@ -109,7 +121,7 @@ func TestACallThatCannotBeCountedIsNotMade(t *testing.T) {
 func TestADamagedCountIsSpentInProportion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		until(at(time.April, 16, 0))
-		dir := t.TempDir()
+		dir := memory(t)
 		path := filepath.Join(dir, "enlighten-calls.json")
 		if err := os.WriteFile(path, []byte(`{"version":1,"hours":[{"hour":"x`), 0o600); err != nil {
 			t.Fatal(err)
@@ -130,7 +142,7 @@ func TestADamagedCountIsSpentInProportion(t *testing.T) {
 func TestTheMonthMayTurnInAnyZone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		until(at(time.January, 30, 0))
-		l := open(t.TempDir())
+		l := open(memory(t))
 		spend(t, l, budget.Refresh, 990)
 		until(at(time.January, 31, 23))
 		spend(t, l, budget.Refresh, 10) // belong to February east of Greenwich
@@ -153,7 +165,7 @@ func TestAClockThatGoesBackOpensNoNewMonth(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				until(at(time.March, 1, 13).Add(-20 * time.Hour)) // still February for us
-				dir := t.TempDir()
+				dir := memory(t)
 				file := fmt.Sprintf(`{"version":1,"plan":"watt","hours":[{"hour":%d,"calls":[0,0,0,300]}],"recent":[]}`, time.Now().Unix()/3600+ahead)
 				if err := os.WriteFile(filepath.Join(dir, "enlighten-calls.json"), []byte(file), 0o600); err != nil {
 					t.Fatal(err)
@@ -193,7 +205,7 @@ func TestTheVendorsWordStandsAboveOurCount(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				until(start)
-				dir := t.TempDir()
+				dir := memory(t)
 				var got time.Time
 				for _, r := range c.refusals {
 					var err error
@@ -218,7 +230,7 @@ func TestTheVendorsWordStandsAboveOurCount(t *testing.T) {
 
 func TestALimitThatARefusalNamesHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
+		dir := memory(t)
 		if _, err := open(dir).Refused(t.Context(), budget.Refusal{Period: "minute", Limit: 4}); err != nil {
 			t.Fatal(err)
 		}
@@ -236,7 +248,7 @@ func TestALimitThatARefusalNamesHolds(t *testing.T) {
 func TestTheReserveIsForBackfill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		until(at(time.May, 1, 15))
-		l := open(t.TempDir())
+		l := open(memory(t))
 		since := time.Now()
 		for { // an outage without end
 			d := l.Allow(budget.Need{Since: since})
@@ -260,7 +272,7 @@ func TestTheReserveIsForBackfill(t *testing.T) {
 func TestFlappingDoesNotCost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		until(at(time.May, 5, 9))
-		l := open(t.TempDir())
+		l := open(memory(t))
 		calls := 0
 		for range 60 { // each minute a new outage
 			if l.Take(t.Context(), budget.Need{Since: time.Now()}) == nil {

@@ -91,7 +91,7 @@ func (s *simulation) worst(span time.Duration) int {
 
 func TestAMonthOfOutagesOnTheFreePlan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
+		dir := memory(t)
 		s := &simulation{t: t, dir: dir, l: open(dir), byDay: map[string][4]int{}}
 		june := func(d, h, m int) time.Time { return time.Date(2000, time.June, d, h, m, 0, 0, time.UTC) }
 		outages := []outage{
@@ -162,7 +162,7 @@ func (s *simulation) print(outages []outage) {
 func TestMoreByDayThanByNight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		until(at(time.June, 1, 6))
-		l := open(t.TempDir())
+		l := open(memory(t))
 		since := time.Now()
 		light, dark := 0, 0
 		for time.Now().Before(at(time.June, 4, 6)) {
