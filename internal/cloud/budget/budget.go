@@ -124,8 +124,11 @@ func spent(d Decision, now time.Time) error {
 // spentError is ErrSpent with its reason.
 type spentError struct{ reason string }
 
-func (e *spentError) Error() string        { return ErrSpent.Error() + ": " + e.reason }
-func (e *spentError) Is(target error) bool { return target == ErrSpent }
+// Error says why no call may be made.
+func (e *spentError) Error() string { return ErrSpent.Error() + ": " + e.reason }
+
+// Unwrap makes it an ErrSpent.
+func (e *spentError) Unwrap() error { return ErrSpent }
 
 // change reads the state, lets f change it and writes it, all under the lock
 // between processes. If f fails nothing is written.

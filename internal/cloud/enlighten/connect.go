@@ -1,6 +1,7 @@
 package enlighten
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ const searched = 20
 
 // Consent is what the owner's agreement left behind.
 type Consent struct {
+	App         string // instead of the configured kind of application
 	Code        string // developer: from the redirect or pasted; empty for partner applications
 	RedirectURI string // the one of AuthorizeURL
 	// Gateways are the serials read at this place: the grant is kept if it is
@@ -29,15 +31,18 @@ type Consent struct {
 // offer is the tokens of a grant that is not kept yet.
 type offer struct{ grant.Offer }
 
+// Token returns the one access token of the offer.
 func (o offer) Token(context.Context) (secret.Text, error) { return o.Access(), nil }
-func (o offer) Refused(secret.Text) bool                   { return false }
+
+// Refused says that there is no other.
+func (o offer) Refused(secret.Text) bool { return false }
 
 // Connect turns a consent into a grant and keeps it if it is for this home;
 // otherwise what was granted before stays. It returns the home.
 func (c *Client) Connect(ctx context.Context, consent Consent) (Home, error) {
 	var o grant.Offer
 	var err error
-	if c.cfg.App == grant.Partner {
+	if cmp.Or(consent.App, c.cfg.App) == grant.Partner {
 		o, err = c.grant.Login(ctx)
 	} else {
 		o, err = c.grant.Exchange(ctx, consent.Code, consent.RedirectURI)

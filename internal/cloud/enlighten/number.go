@@ -19,6 +19,7 @@ import (
 // num is a number.
 type num struct{ reading.Value }
 
+// UnmarshalJSON never fails.
 func (n *num) UnmarshalJSON(b []byte) error {
 	n.Value = reading.Value{}
 	if f, err := strconv.ParseFloat(word(b), 64); err == nil && math.Abs(f) < 1e15 {
@@ -30,6 +31,7 @@ func (n *num) UnmarshalJSON(b []byte) error {
 // whole is an id or a count; 0 when absent.
 type whole int64
 
+// UnmarshalJSON never fails.
 func (w *whole) UnmarshalJSON(b []byte) error {
 	*w = 0
 	s := word(b)
@@ -47,6 +49,7 @@ type epoch struct{ time.Time }
 // farthest bounds an epoch so that every time can be written as RFC 3339.
 const farthest = 253402300799
 
+// UnmarshalJSON never fails.
 func (e *epoch) UnmarshalJSON(b []byte) error {
 	var n whole
 	_ = n.UnmarshalJSON(b)
@@ -60,6 +63,7 @@ func (e *epoch) UnmarshalJSON(b []byte) error {
 // text is a word; compound values are empty.
 type text string
 
+// UnmarshalJSON never fails.
 func (t *text) UnmarshalJSON(b []byte) error {
 	*t = text(word(b))
 	return nil
@@ -70,6 +74,7 @@ func (t *text) UnmarshalJSON(b []byte) error {
 // kind is left out, and anything but an array is empty.
 type many[T any] []T
 
+// UnmarshalJSON never fails.
 func (m *many[T]) UnmarshalJSON(b []byte) error {
 	*m = nil
 	for _, element := range elements(b) {
@@ -90,6 +95,7 @@ func (m *many[T]) UnmarshalJSON(b []byte) error {
 // wattHours is an array whose indexes count days: null keeps its place.
 type wattHours []num
 
+// UnmarshalJSON never fails.
 func (w *wattHours) UnmarshalJSON(b []byte) error {
 	*w = nil
 	for _, element := range elements(b) {
@@ -111,6 +117,7 @@ func elements(b []byte) []json.RawMessage {
 // lenient is an object that may be anything else, and then is its zero value.
 type lenient[T any] struct{ V T }
 
+// UnmarshalJSON never fails.
 func (l *lenient[T]) UnmarshalJSON(b []byte) error {
 	var v T
 	if json.Unmarshal(b, &v) == nil {

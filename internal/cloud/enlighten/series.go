@@ -22,6 +22,7 @@ type seriesRow struct {
 
 type part struct{ Enwh num }
 
+// UnmarshalJSON never fails.
 func (p *part) UnmarshalJSON(b []byte) error {
 	var v lenient[struct {
 		Enwh num `json:"enwh"`

@@ -83,10 +83,10 @@ func (k *Keeper) noAnswer(op string, err error) error {
 }
 
 func mendOf(refusal error) string {
-	switch refusal {
-	case ErrBadLogin:
+	switch {
+	case errors.Is(refusal, ErrBadLogin):
 		return "Check cloud.enlighten.username and password_file: the installer's Enlighten login of a partner application."
-	case ErrBadCode:
+	case errors.Is(refusal, ErrBadCode):
 		return "Run envoyd connect enlighten again and paste the new code within a few minutes. " +
 			"If it is refused again, check that client_id is that of the application which the owner sees."
 	default:

@@ -143,7 +143,7 @@ func (k *Keeper) write(s stored) error {
 }
 
 func save(path string, s stored) error {
-	data, err := json.MarshalIndent(s, "", "  ")
+	data, err := json.MarshalIndent(s, "", "  ") //nolint:gosec // this file is where the tokens belong
 	if err != nil {
 		return err
 	}

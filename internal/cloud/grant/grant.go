@@ -177,6 +177,7 @@ func (k *Keeper) dress(ctx context.Context) context.Context {
 
 // Keep writes an offer down as the grant from now on.
 func (k *Keeper) Keep(ctx context.Context, o Offer) error {
+	defer k.report()
 	return k.locked(ctx, func() error {
 		k.mu.Lock()
 		k.problem, k.retry, k.failed, k.refused, k.unsaved = nil, time.Time{}, 0, "", nil
