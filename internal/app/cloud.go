@@ -2,11 +2,15 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
 	"envoyd/internal/cloud/enlighten"
 	"envoyd/internal/config"
+	"envoyd/internal/fault"
+	"envoyd/internal/web"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -57,4 +61,103 @@ func (a *App) startCloud(ctx context.Context, g *errgroup.Group) error {
 		return nil
 	})
 	return nil
+}
+
+// webCloud is the budget of cloud calls for the page and the metrics; nil when
+// there is none, or it cannot be read.
+func (a *App) webCloud() *web.Cloud {
+	if a.cloud == nil {
+		return nil
+	}
+	s, err := a.cloud.Budget().Status()
+	if err != nil {
+		a.opt.Log.Debug("budget of cloud calls not read", "error", err)
+		return nil
+	}
+	return &web.Cloud{
+		Plan: s.Plan, MonthUsed: s.MonthUsed, MonthLimit: s.MonthLimit, MinuteUsed: s.MinuteUsed, MinuteLimit: s.MinuteLimit,
+		UsedBy: s.UsedBy, BlockedUntil: s.BlockedUntil,
+	}
+}
+
+// cloudCheck is what a check of the cloud's credentials found.
+type cloudCheck struct {
+	System *CloudSystem `json:"system,omitempty"`
+	Error  string       `json:"error,omitempty"`
+	Mend   string       `json:"mend,omitempty"`
+	Budget string       `json:"budget,omitempty"`
+	Broken string       `json:"broken,omitempty"` // why there is no budget
+}
+
+// checkCloud tries the credentials, three calls, and tells what is left.
+func (a *App) checkCloud(ctx context.Context) cloudCheck {
+	var c cloudCheck
+	if a.cloud == nil {
+		c.Error, c.Mend = errNoApplication.Error(), errNoApplication.Mend
+		return c
+	}
+	if h, err := a.cloud.Check(ctx); err != nil {
+		c.Error, c.Mend = err.Error(), fault.Mend(err)
+	} else {
+		s := systemOf(h)
+		c.System = &s
+	}
+	s, err := a.cloud.Budget().Status()
+	if err != nil {
+		c.Broken = err.Error()
+		return c
+	}
+	c.Budget = fmt.Sprintf("plan %s: %d of %d calls of this month made, %d of %d in the last minute; %d kept to fill gaps",
+		s.Plan, s.MonthUsed, s.MonthLimit, s.MinuteUsed, s.MinuteLimit, s.Reserve)
+	if !s.BlockedUntil.IsZero() {
+		c.Budget += "; Enphase wants no call before " + s.BlockedUntil.Local().Format("2006-01-02 15:04")
+	}
+	return c
+}
+
+// checkCloud has the daemon try the cloud's credentials.
+func (c *Client) checkCloud(ctx context.Context) (cloudCheck, error) {
+	var found cloudCheck
+	return found, c.do(ctx, http.MethodPost, "/control/cloud/check", struct{}{}, &found)
+}
+
+// cloud tries the credentials of the Enlighten cloud, in the running daemon if
+// there is one: it may be the only one who may read the grant.
+func (c *checker) cloud(ctx context.Context) []CheckLine {
+	const part = "cloud enlighten"
+	if !withCloud(c.cfg) {
+		return nil
+	}
+	found, err := c.tryCloud(ctx)
+	if err != nil {
+		return []CheckLine{lineOf(part, "", err)}
+	}
+	var lines []CheckLine
+	if found.Error != "" {
+		lines = append(lines, CheckLine{Part: part, Err: errors.New(found.Error), Mend: found.Mend})
+	} else {
+		lines = append(lines, lineOf(part, fmt.Sprintf("may be asked for system %d %.60q", found.System.ID, found.System.Name), nil))
+	}
+	if found.Broken != "" {
+		return append(lines, CheckLine{Part: "cloud budget", Err: errors.New(found.Broken), Mend: "Make the state folder readable and writable."})
+	}
+	return append(lines, lineOf("cloud budget", found.Budget, nil))
+}
+
+func (c *checker) tryCloud(ctx context.Context) (cloudCheck, error) {
+	client, err := Dial(ctx, c.cfg)
+	if err == nil {
+		return client.checkCloud(ctx)
+	}
+	if !errors.Is(err, ErrNoDaemon) {
+		return cloudCheck{}, err
+	}
+	ec := enlightenConfig(c.cfg, c.cfg.StateDir())
+	ec.Log = c.log
+	way, err := enlighten.New(ec)
+	if err != nil {
+		return cloudCheck{}, err
+	}
+	defer way.Close()
+	return (&App{cloud: way}).checkCloud(ctx), nil
 }

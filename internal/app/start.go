@@ -30,6 +30,8 @@ type App struct {
 	hub   *live.Hub
 	web   *web.Server
 	cloud *enlighten.Client // nil when it is not configured
+	gate  gate              // the way back from the owner's consent
+	owner atomic.Pointer[remoteOwner]
 
 	// unsaved says that the ledger has something to write down within a second.
 	unsaved atomic.Bool
