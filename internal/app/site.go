@@ -84,6 +84,7 @@ func (s *site) collectConfig() collect.Config {
 		Hub:          a.hub,
 		Board:        a.board,
 		Clock:        a.clock,
+		Past:         s.past,
 		TokenIssued:  func() time.Time { return s.keeper.Current().IssuedAt },
 		TokenDays:    s.tokenDays,
 		Backlog:      a.backlog,
@@ -124,6 +125,7 @@ func (s *site) run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { return s.collector.Run(ctx) })
+	g.Go(func() error { s.fallback(ctx); return nil })
 	err := g.Wait()
 	s.client.Close()
 	return err

@@ -20,7 +20,7 @@ import (
 var allowed = map[string][]string{
 	"cmd/envoyd": {"app", "capture", "config", "fault", "reading", "secret", "github.com/coreos/go-systemd/v22/daemon", "golang.org/x/term"},
 	"app": {
-		"backoff", "capture", "cloud/budget", "cloud/enlighten", "cloud/grant", "collect", "config", "deliver", "derive", "discover", "entrez", "fault", "gateway", "hostclock", "ledger", "live",
+		"backoff", "capture", "cloud/budget", "cloud/enlighten", "cloud/grant", "collect", "config", "deliver", "derive", "discover", "entrez", "fallback", "fault", "gateway", "hostclock", "ledger", "live",
 		"reading", "secret", "sink/influx", "sink/mqtt", "status", "store", "token", "trust", "web", "golang.org/x/sync/errgroup", "golang.org/x/sys/unix",
 	},
 	"config": {"secret", "gopkg.in/yaml.v3"},
@@ -34,8 +34,9 @@ var allowed = map[string][]string{
 		"answer", "backoff", "derive", "fault", "gateway", "hostclock", "ledger", "live", "reading", "status",
 		"golang.org/x/sync/errgroup",
 	},
-	"capture": {"derive", "fault", "github.com/PuerkitoBio/goquery"},
-	"deliver": {"backoff", "fault", "reading"},
+	"fallback": {"cloud/budget", "cloud/enlighten", "cloud/grant", "fault", "status"},
+	"capture":  {"derive", "fault", "github.com/PuerkitoBio/goquery"},
+	"deliver":  {"backoff", "fault", "reading"},
 	"sink/mqtt": {
 		"atomicfile", "backoff", "fault", "live", "reading", "secret", "status",
 		"github.com/eclipse/paho.mqtt.golang", "github.com/eclipse/paho.mqtt.golang/packets", "github.com/gorilla/websocket",
