@@ -272,23 +272,25 @@ func TestConnectAsksAboutASystemWithoutTheGateway(t *testing.T) {
 	}
 }
 
+// partnerHouse is a home with an installer's application.
+func partnerHouse(t *testing.T, app, password string) *e2e.House {
+	t.Helper()
+	api := application()
+	api.Partner = true
+	return e2e.Build(t, e2e.Options{Sim: sim.Config{API: api}, Extra: "cloud: {enlighten: {" + app + "plan: partner, " + applicationKeys +
+		", username: " + cloud.InstallerEmail + ", password: " + password + "}}\n"})
+}
+
 func TestConnectAsAnInstaller(t *testing.T) {
 	for name, app := range map[string]string{"configured": "app: partner, ", "by the flag": ""} {
 		t.Run(name, func(t *testing.T) {
-			api := application()
-			api.Partner = true
-			build := func(t *testing.T, password string) *e2e.House {
-				return e2e.Build(t, e2e.Options{Sim: sim.Config{API: api}, Extra: "cloud: {enlighten: {" + app + "plan: partner, " + applicationKeys +
-					", username: " + cloud.InstallerEmail + ", password: " + password + "}}\n"})
-			}
-			h := build(t, cloud.InstallerPassword)
-			c := typing(t, h, "connect", "enlighten", "-app", "partner")
-			c.ends(exitOK)
+			h := partnerHouse(t, app, cloud.InstallerPassword)
+			typing(t, h, "connect", "enlighten", "-app", "partner").ends(exitOK)
 			if !granted(h) {
 				t.Error("no grant is kept")
 			}
-			c = typing(t, build(t, "wrong"), "connect", "enlighten", "-app", "partner")
-			if text := c.ends(exitFailed); !strings.Contains(text, "user name or password is wrong") {
+			h = partnerHouse(t, app, "wrong")
+			if text := typing(t, h, "connect", "enlighten", "-app", "partner").ends(exitFailed); !strings.Contains(text, "user name or password is wrong") {
 				t.Errorf("said %s", text)
 			}
 		})

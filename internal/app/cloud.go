@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"envoyd/internal/cloud/enlighten"
+	"envoyd/internal/cloud/grant"
 	"envoyd/internal/config"
 	"envoyd/internal/fault"
 	"envoyd/internal/web"
@@ -89,14 +90,18 @@ type cloudCheck struct {
 	Broken string       `json:"broken,omitempty"` // why there is no budget
 }
 
-// checkCloud tries the credentials, three calls, and tells what is left.
+// checkCloud tries the credentials, three calls or four, and tells what is left.
 func (a *App) checkCloud(ctx context.Context) cloudCheck {
 	var c cloudCheck
 	if a.cloud == nil {
 		c.Error, c.Mend = errNoApplication.Error(), errNoApplication.Mend
 		return c
 	}
-	if h, err := a.cloud.Check(ctx); err != nil {
+	h, err := a.cloud.Check(ctx)
+	if err == nil {
+		err = a.checkLogin(ctx)
+	}
+	if err != nil {
 		c.Error, c.Mend = err.Error(), fault.Mend(err)
 	} else {
 		s := systemOf(h)
@@ -113,6 +118,19 @@ func (a *App) checkCloud(ctx context.Context) cloudCheck {
 		c.Budget += "; Enphase wants no call before " + s.BlockedUntil.Local().Format("2006-01-02 15:04")
 	}
 	return c
+}
+
+// checkLogin tries an installer's login, which nothing else needs as long as the
+// grant lives. What comes of it is kept: it may have ended the grant before.
+func (a *App) checkLogin(ctx context.Context) error {
+	if a.cfg.Cloud.Enlighten.App != grant.Partner {
+		return nil
+	}
+	o, err := a.cloud.Grant().Login(ctx)
+	if err != nil {
+		return err
+	}
+	return a.cloud.Grant().Keep(ctx, o)
 }
 
 // checkCloud has the daemon try the cloud's credentials.
@@ -159,5 +177,5 @@ func (c *checker) tryCloud(ctx context.Context) (cloudCheck, error) {
 		return cloudCheck{}, err
 	}
 	defer way.Close()
-	return (&App{cloud: way}).checkCloud(ctx), nil
+	return (&App{cfg: c.cfg, cloud: way}).checkCloud(ctx), nil
 }
