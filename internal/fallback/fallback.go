@@ -28,6 +28,8 @@ const (
 	failures = 3 // in a row are more than bad luck
 	// steady is the least time that a gateway must stay for its outage to be over.
 	steady = time.Minute
+	// stale is when a gateway that has just come back is missed again.
+	stale = 30 * time.Second
 	// freshFor is how old a value from the cloud may be and still stand in.
 	freshFor = 45 * time.Minute
 	look     = time.Second
@@ -82,7 +84,8 @@ const (
 type watch struct {
 	Config
 	phase  phase
-	since  time.Time // when the gateway fell silent
+	since  time.Time // when the outage began
+	lost   time.Time // the gateway's last measurement before it went, in this outage the last time
 	back   time.Time // when it came back
 	ask    time.Time // when the cloud may be asked next
 	newest time.Time // of the sample that was published last
@@ -114,13 +117,13 @@ func Run(ctx context.Context, cfg Config) {
 func (w *watch) step(c Contact, now time.Time) bool {
 	switch w.phase {
 	case local:
-		if c.Good || c.Failures < failures || c.Silent < w.After {
+		if c.Failures < failures || c.Silent < w.After {
 			return false
 		}
-		w.phase, w.since, w.ask = standing, c.Last, time.Time{}
+		w.phase, w.since, w.lost, w.ask = standing, c.Last, c.Last, time.Time{}
 		w.Log.Warn("gateway silent, the cloud stands in", "since", c.Last.Format(time.RFC3339))
 	case standing:
-		if c.Good {
+		if w.isBack(c) {
 			w.phase, w.back = returning, now
 			w.Board.Set(w.Name, status.Yellow, "the gateway is back since "+now.Format(zoneForm)+", the cloud is kept ready until it has stayed", "")
 			return false
@@ -135,8 +138,8 @@ func (w *watch) step(c Contact, now time.Time) bool {
 // again is in the same outage still.
 func (w *watch) settle(c Contact, now time.Time) bool {
 	switch {
-	case !c.Good && c.Failures >= failures:
-		w.phase = standing
+	case c.Failures >= failures && c.Silent >= min(w.After, stale):
+		w.phase, w.lost = standing, c.Last
 		w.waiting("")
 		return !now.Before(w.ask)
 	case c.Good && now.Sub(w.back) >= max(w.After, steady):
@@ -150,6 +153,9 @@ func (w *watch) settle(c Contact, now time.Time) bool {
 	return false
 }
 
+// isBack reports whether the gateway has given a measurement since it went.
+func (w *watch) isBack(c Contact) bool { return c.Good && c.Last.After(w.lost) }
+
 // stand asks the cloud and publishes what it knows.
 func (w *watch) stand(ctx context.Context, now time.Time) {
 	s, err := w.Cloud.Latest(ctx, w.since)
@@ -161,7 +167,7 @@ func (w *watch) stand(ctx context.Context, now time.Time) {
 		return
 	}
 	w.ask = s.Next
-	if w.Contact().Good {
+	if w.isBack(w.Contact()) {
 		return // it came back meanwhile
 	}
 	if w.StandIn(s) {
