@@ -54,6 +54,7 @@ type typist struct {
 	in   *io.PipeWriter
 	said *said
 	exit chan int
+	stop func() // Ctrl-C
 }
 
 type said struct {
@@ -79,6 +80,7 @@ func typing(t *testing.T, h *e2e.House, args ...string) *typist {
 	in, keys := io.Pipe()
 	c := &typist{t: t, in: keys, said: &said{}, exit: make(chan int, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
+	c.stop = cancel
 	go func() { c.exit <- run(ctx, append(args, "-config", h.File), stdio{in: in, out: c.said, err: c.said}) }()
 	t.Cleanup(func() { cancel(); _ = keys.Close() })
 	return c
