@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 		"answer", "backoff", "derive", "fault", "gateway", "hostclock", "ledger", "live", "reading", "status",
 		"golang.org/x/sync/errgroup",
 	},
-	"fallback": {"cloud/budget", "cloud/enlighten", "cloud/grant", "fault", "status"},
+	"fallback": {"atomicfile", "cloud/budget", "cloud/enlighten", "cloud/grant", "fault", "reading", "status"},
 	"capture":  {"derive", "fault", "github.com/PuerkitoBio/goquery"},
 	"deliver":  {"backoff", "fault", "reading"},
 	"sink/mqtt": {

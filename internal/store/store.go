@@ -158,10 +158,10 @@ func (s *Store) took(rec reading.Record) {
 }
 
 // remember keeps the newest record of each source. The gateway's own come in
-// their order; those of the cloud also fill the past.
+// their order; others also fill the past.
 func (s *Store) remember(rec reading.Record) {
 	last, known := s.newest[keyOf(&rec)]
-	if known && rec.Source != reading.Local && rec.Source != "" && rec.Time.Before(last.Time) {
+	if known && fills(&rec) && rec.Time.Before(last.Time) {
 		return
 	}
 	s.newest[keyOf(&rec)] = rec

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"envoyd/internal/reading"
@@ -20,18 +22,25 @@ type bucket struct {
 	count [powers]int64
 	sum   [powers]int64
 	last  [energies]reading.Value
-	// filled says that last comes from the cloud, which fills the past after
-	// what followed it is there already.
+	// filled says that last comes from a record that fills the past after what
+	// followed it is there already.
 	filled bool
 }
 
-// cloudWeight is how many samples a record from the cloud counts as: it stands
-// for its minute, as the readings of each second do.
+// cloudWeight is how many samples a record counts as that was not measured but
+// stands for its minute, as the readings of each second do.
 const cloudWeight = 60
+
+// fills reports whether a record fills the past, or may: it comes from the
+// cloud, or its power is the mean of a time in which nothing was measured.
+func fills(rec *reading.Record) bool {
+	return rec.Source != "" && rec.Source != reading.Local ||
+		slices.ContainsFunc(rec.Estimated, func(path string) bool { return strings.HasPrefix(path, "power.") })
+}
 
 func (b *bucket) add(rec *reading.Record) {
 	weight := int64(1)
-	b.filled = rec.Source != "" && rec.Source != reading.Local
+	b.filled = fills(rec)
 	if b.filled {
 		weight = cloudWeight
 	}
