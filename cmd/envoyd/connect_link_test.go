@@ -85,4 +85,17 @@ func TestFromThePrintedLinkToTheFirstCloudReading(t *testing.T) {
 	if _, ok := r.Power.ProductionW.Get(); !ok {
 		t.Errorf("reading %+v", r)
 	}
+	if text := h.Get("/metrics"); !strings.Contains(text, `envoyd_cloud_calls{purpose="fallback"} 1`) || !strings.Contains(text, `envoyd_cloud_calls_limit{period="month"} 1000`) {
+		t.Error("the metrics do not tell of the calls")
+	}
+	if text := h.Get("/api/v1/gateways"); !strings.Contains(text, `"month_limit":1000`) {
+		t.Errorf("the page does not know of the calls: %s", text)
+	}
+	h.Sim.Cloud.Revoke()
+	h.Sim.Cloud.Expire(true)
+	typing(t, h, "check").ends(exitFailed)
+	ended := h.Condition("cloud/enlighten")
+	if ended.State != "red" || !strings.Contains(ended.Mend, "envoyd connect enlighten") {
+		t.Errorf("after the owner withdrew the consent: %+v", ended)
+	}
 }

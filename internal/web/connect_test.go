@@ -84,3 +84,16 @@ func TestPageShowsTheCommandThatConnects(t *testing.T) {
 		t.Error("the page can start a grant")
 	}
 }
+
+func TestCallbackPageInABrowser(t *testing.T) {
+	h := newHouse(func(cfg *web.Config) { cfg.Connect = func(url.Values) web.Visit { return web.Taken } })
+	address := h.serve(t)
+	b := openBrowser(t)
+	b.window(t, 390, 844, "light")
+	b.open(t, address+"/connect/callback?link=aa&state=bb&code=cc")
+	b.await(t, "#visit", "envoyd has your answer")
+	if said := b.complaints(); len(said) > 0 {
+		t.Errorf("the console has errors: %q", said)
+	}
+	b.picture(t, "callback")
+}
