@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -50,6 +51,27 @@ func TestLinkGoesWithItsCommand(t *testing.T) {
 	if code, page := visit(t, back.String()); code != http.StatusForbidden || !strings.Contains(page, "This link is not open") {
 		t.Errorf("after the command: %d %s", code, page)
 	}
+}
+
+func TestTheWayBackNeedsThePagesAddress(t *testing.T) {
+	t.Run("switched off", func(t *testing.T) {
+		h := cloudHouse(t)
+		change(t, h, `listen: "`+strings.TrimPrefix(h.Page, "http://")+`"`, `listen: ""`)
+		if text := typing(t, h, "connect", "enlighten", "-browser").ends(exitFailed); !strings.Contains(text, "Set http.listen, or run envoyd connect enlighten without -browser") {
+			t.Errorf("said %s", text)
+		}
+	})
+	t.Run("taken", func(t *testing.T) {
+		h := cloudHouse(t)
+		l, err := net.Listen("tcp", strings.TrimPrefix(h.Page, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close() //nolint:errcheck // only in the way
+		if text := typing(t, h, "connect", "enlighten", "-browser").ends(exitFailed); !strings.Contains(text, "change http.listen") {
+			t.Errorf("said %s", text)
+		}
+	})
 }
 
 func TestPageNeverBeginsAGrant(t *testing.T) {

@@ -60,6 +60,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) {
 <link rel="stylesheet" href="/static/style.css">
 </head>
 <body>
+<header class="top"><img src="/static/icon.svg" alt="" width="36" height="36"><h1>envoyd</h1></header>
 <main><section class="card">
 <h2 id="visit">` + p.title + "</h2>\n<p>" + p.text + "</p>\n</section></main>\n</body>\n</html>\n")) // the browser went away
 }
