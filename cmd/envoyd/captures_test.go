@@ -214,7 +214,7 @@ func TestReadBesideTheDaemon(t *testing.T) {
 	if after := h.Sim.Gateway.Traffic().Connections; after != before {
 		t.Errorf("the gateway was connected to %d times more", after-before)
 	}
-	if code, _, said := readJSON(t, h.File, "-direct"); code != exitFailed || !strings.Contains(said, "another envoyd") {
+	if code, _, said := readJSON(t, h.File, "-direct"); code != exitFailed || !strings.Contains(said, "Leave out -direct") {
 		t.Errorf("asked for directly, beside the daemon: exit status %d: %s", code, said)
 	}
 }

@@ -104,7 +104,12 @@ func (c command) run(ctx context.Context, args []string, io stdio) error {
 	if c.name == "run" {
 		level = slog.LevelInfo
 	}
-	fs.TextVar(&level, "log-level", level, "debug, info, warn or error")
+	fs.Func("log-level", fmt.Sprintf("`level`: debug, info, warn or error (default %s)", strings.ToLower(level.String())), func(text string) error {
+		if !slices.Contains([]string{"debug", "info", "warn", "error"}, text) {
+			return errors.New("it is one of debug, info, warn, error")
+		}
+		return level.UnmarshalText([]byte(text))
+	})
 	act := c.flags(fs)
 	var words []string
 	for {

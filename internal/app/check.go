@@ -6,14 +6,18 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"envoyd/internal/cloud/grant"
 	"envoyd/internal/config"
+	"envoyd/internal/derive"
 	"envoyd/internal/entrez"
 	"envoyd/internal/fault"
 	"envoyd/internal/live"
+	"envoyd/internal/reading"
 	"envoyd/internal/sink/influx"
 	"envoyd/internal/sink/mqtt"
 	"envoyd/internal/status"
@@ -91,15 +95,32 @@ func (c *checker) gateways(ctx context.Context) []CheckLine {
 		return append(lines, lineOf("gateway", "", err))
 	}
 	for _, r := range results {
-		part := "gateway " + r.Serial
-		if r.Err != nil {
-			lines = append(lines, lineOf(part, "", r.Err))
-			continue
+		lines = append(lines, r.lines()...)
+	}
+	return lines
+}
+
+func (r Result) lines() []CheckLine {
+	part := "gateway " + r.Serial
+	if r.Err != nil {
+		return []CheckLine{lineOf(part, "", r.Err)}
+	}
+	return append([]CheckLine{lineOf(part, "firmware "+r.Reading.Firmware, nil)}, sourceLines(r.Serial, r.Plan.Lines())...)
+}
+
+// sourceLines says which source serves what. A gateway that serves nothing is
+// a fault, however politely it answers.
+func sourceLines(serial string, texts []string) []CheckLine {
+	nothing := derive.Plan{}.Lines()
+	var lines []CheckLine
+	for _, text := range texts {
+		line := lineOf("gateway "+serial, text, nil)
+		if slices.Contains(nothing, text) {
+			line.Err = errors.New(text)
+			line.Mend = "The gateway answers, but shows neither meters nor inverters to this token: get one of the owner with " +
+				"`envoyd token login`, and see in the Enphase app whether the system is set up. After a restart it needs some minutes."
 		}
-		lines = append(lines, lineOf(part, "firmware "+r.Reading.Firmware, nil))
-		for _, text := range r.Plan.Lines() {
-			lines = append(lines, lineOf(part, text, nil))
-		}
+		lines = append(lines, line)
 	}
 	return lines
 }
@@ -125,12 +146,24 @@ func (c *checker) daemon(ctx context.Context, client *Client) []CheckLine {
 	if err != nil {
 		return append(lines, lineOf("sources", "", err))
 	}
-	for serial, texts := range plans {
-		for _, text := range texts {
-			lines = append(lines, lineOf("gateway "+serial, text, nil))
-		}
+	readings, err := client.Readings(ctx)
+	if err != nil {
+		return append(lines, lineOf("readings", "", err))
 	}
-	return lines
+	for _, serial := range slices.Sorted(maps.Keys(plans)) {
+		lines = append(lines, sourceLines(serial, plans[serial])...)
+	}
+	return append(lines, unread(lines, readings)...)
+}
+
+// unread makes a fault of it that there is no reading at all, unless what is
+// the matter has been said.
+func unread(said []CheckLine, readings []reading.Reading) []CheckLine {
+	if len(readings) > 0 || slices.ContainsFunc(said, func(l CheckLine) bool { return l.Err != nil }) {
+		return nil
+	}
+	return []CheckLine{{Part: "readings", Err: errors.New("there is no reading yet"),
+		Mend: "Try again in half a minute; if it stays so, the log of envoyd says more."}}
 }
 
 func (c *checker) account(ctx context.Context) []CheckLine {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"envoyd/internal/config"
@@ -66,7 +67,9 @@ func openLocked(cfg *config.Config, dir string, log *slog.Logger) (*Direct, erro
 }
 
 // Close gives the folder back.
-func (d *Direct) Close() error { return errors.Join(d.app.state.book.Save(), d.lock.Close()) }
+func (d *Direct) Close() error {
+	return errors.Join(d.app.state.book.Save(), giveBack(d.app.state.dir), d.lock.Close())
+}
 
 // Result is what one gateway said when it was asked directly.
 type Result struct {
@@ -76,26 +79,34 @@ type Result struct {
 	Err     error
 }
 
-// Read asks every endpoint of each gateway once.
+// Read asks every endpoint of each gateway once, all gateways at the same
+// time: one that hangs takes nothing from the others.
 func (d *Direct) Read(ctx context.Context) ([]Result, error) {
 	sites, err := d.sites(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all []Result
-	for _, s := range sites {
-		r := Result{Serial: s.cfg.Serial}
-		if err := s.ensureToken(ctx); err != nil {
-			d.app.opt.Log.Debug("no token", "serial", s.cfg.Serial, "error", err)
-		}
-		r.Reading, r.Plan, r.Err = s.collector.Once(ctx)
-		if r.Err != nil && s.refused != nil {
-			r.Err = s.refused // the collector only knows that nothing was found
-		}
-		s.client.Close()
-		all = append(all, r)
+	all := make([]Result, len(sites))
+	var asking sync.WaitGroup
+	for i, s := range sites {
+		asking.Go(func() { all[i] = s.readOnce(ctx) })
 	}
+	asking.Wait()
 	return all, nil
+}
+
+// readOnce asks every endpoint of the gateway once.
+func (s *site) readOnce(ctx context.Context) Result {
+	defer s.client.Close()
+	r := Result{Serial: s.cfg.Serial}
+	if err := s.ensureToken(ctx); err != nil {
+		s.app.opt.Log.Debug("no token", "serial", s.cfg.Serial, "error", err)
+	}
+	r.Reading, r.Plan, r.Err = s.collector.Once(ctx)
+	if r.Err != nil && s.refused != nil {
+		r.Err = s.refused // the collector only knows that nothing was found
+	}
+	return r
 }
 
 // ensureToken fetches a token when there is none and an account to do it with;
@@ -223,11 +234,13 @@ func (d *Direct) SetToken(ctx context.Context, pasted string) (TokenState, error
 	}
 	short, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	if _, err := d.app.reach(short, s); err != nil {
-		d.app.opt.Log.Warn("the gateway could not be asked, so the token is stored untried", "serial", t.Serial, "error", err)
-	}
+	_, away := d.app.reach(short, s)
 	defer s.client.Close()
-	if err := s.keeper.Offer(ctx, t); err != nil {
+	err = s.keeper.Offer(ctx, t) // says what becomes of it when the gateway is away
+	if away != nil && errors.Is(err, gateway.ErrNotConnected) {
+		return TokenState{}, &fault.Error{Kind: fault.KindOf(away), Op: "storing a token", Err: away, Mend: fault.Mend(err)}
+	}
+	if err != nil {
 		return TokenState{}, err
 	}
 	return stateOf(t.Serial, s.keeper.Current()), nil

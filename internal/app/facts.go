@@ -1,6 +1,7 @@
 package app
 
 import (
+	"os"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ func (a *App) mqttFacts(installation string) mqtt.GatewayFacts {
 		Serial:       s.cfg.Serial,
 		TokenExpires: s.tokenExpires(),
 		Latency:      s.collector.Totals().Latency,
-		Zone:         s.collector.Zone().String(),
+		Zone:         zoneName(s.collector.Zone(), os.Getenv("TZ"), "/etc/localtime"),
 	}
 	if info, ok := s.collector.Info(); ok {
 		facts.Firmware, facts.PartNumber, facts.Address = info.Firmware.String(), info.PartNumber, urlOf(info)
@@ -53,6 +54,30 @@ func (a *App) mqttFacts(installation string) mqtt.GatewayFacts {
 
 // tokenExpires is when the token in use ends; zero where none is needed.
 func (s *site) tokenExpires() time.Time { return s.keeper.Current().ExpiresAt }
+
+// zoneName is the IANA name of a zone. Go calls the host's own "Local", which
+// nobody else knows: its name is in the variable TZ, else in the target of the
+// link localtime. "" when neither tells.
+func zoneName(zone *time.Location, tz, localtime string) string {
+	if zone == nil {
+		return ""
+	}
+	if zone != time.Local {
+		return zone.String()
+	}
+	name := strings.TrimPrefix(tz, ":")
+	if name == "" {
+		target, err := os.Readlink(localtime)
+		if err != nil {
+			return ""
+		}
+		_, name, _ = strings.Cut(target, "zoneinfo/")
+	}
+	if _, err := time.LoadLocation(name); err != nil || name == "Local" {
+		return ""
+	}
+	return name
+}
 
 func urlOf(info gateway.Info) string { return info.Scheme + "://" + info.Address }
 

@@ -1,29 +1,45 @@
 package app
 
 import (
-	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
-
-	"envoyd/internal/config"
-	"envoyd/internal/status"
+	"time"
 )
 
-func TestWhatIsAProblemOfAGateway(t *testing.T) {
-	const serial, other = "122333444555", "122333444666"
-	for name, want := range map[string]bool{
-		"gateway/" + serial: true, "token/" + serial: true, "readings/" + serial: true, "mqtt": true, "cloud/enlighten": true,
-		"gateway/" + other: false, "readings/" + other: false,
+// Nobody else knows a zone called Local.
+func TestTheZoneOfThisComputerHasItsName(t *testing.T) {
+	vienna, err := time.LoadLocation("Europe/Vienna")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	link := func(name, target string) string {
+		path := filepath.Join(dir, name)
+		if err := os.Symlink(target, path); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	paris := link("paris", "/usr/share/zoneinfo/Europe/Paris")
+	for name, tt := range map[string]struct {
+		zone          *time.Location
+		tz, localtime string
+		want          string
+	}{
+		"the gateway's own":        {vienna, "Europe/Rome", paris, "Europe/Vienna"},
+		"the variable":             {time.Local, "Europe/Rome", paris, "Europe/Rome"},
+		"the variable, as POSIX":   {time.Local, ":Europe/Rome", paris, "Europe/Rome"},
+		"the link":                 {time.Local, "", paris, "Europe/Paris"},
+		"a relative link":          {time.Local, "", link("relative", "../usr/share/zoneinfo/Asia/Tokyo"), "Asia/Tokyo"},
+		"a variable with a rule":   {time.Local, "CET-1CEST", paris, ""},
+		"a link to somewhere else": {time.Local, "", link("else", "/etc/zone"), ""},
+		"neither":                  {time.Local, "", filepath.Join(dir, "missing"), ""},
+		"not known yet":            {nil, "", paris, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := &App{board: status.NewBoard(slog.New(slog.DiscardHandler))}
-			s := &site{app: a, cfg: config.Gateway{Serial: serial}, gateway: serial}
-			a.board.Set(name, status.Yellow, "so so", "")
-			if c, bad := a.worst(s); bad {
-				t.Errorf("yellow is a problem: %+v", c)
-			}
-			a.board.Set(name, status.Red, "broken", "")
-			if c, bad := a.worst(s); bad != want {
-				t.Errorf("%v %+v", bad, c)
+			if got := zoneName(tt.zone, tt.tz, tt.localtime); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}

@@ -104,7 +104,7 @@ func (a *App) reportState() {
 		a.board.Set("state", status.Yellow, strings.Join(worries, "; "), "Nothing need be done; delete the files set aside when you do not need them.")
 		return
 	}
-	a.board.Set("state", status.Green, a.state.dir, "")
+	a.board.Set("state", status.Green, "tokens, keys and counters are kept in "+a.state.dir, "")
 }
 
 // reportRefused lists the newest values that were not believed, for `envoyd

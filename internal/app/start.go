@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -252,7 +253,7 @@ func (a *App) saveLedger() {
 func (a *App) reportStore() {
 	ok, message, mend := a.state.store.Health()
 	if ok {
-		a.board.Set("store", status.Green, message, mend)
+		a.board.Set("store", status.Green, cmp.Or(message, "readings are kept in "+a.state.dir), mend)
 		return
 	}
 	a.board.Set("store", status.Red, message, mend)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"envoyd/internal/store"
@@ -42,7 +43,7 @@ func (a *App) history(ctx context.Context, q web.Query) (web.Series, error) {
 	if err != nil {
 		return web.Series{}, err
 	}
-	s := web.Series{Columns: found.Columns}
+	s := web.Series{Columns: found.Columns, Step: found.Step}
 	for _, row := range found.Rows {
 		s.Times = append(s.Times, row.Time)
 		s.Values = append(s.Values, row.Values)
@@ -56,7 +57,7 @@ func (a *App) webGateways() []web.Gateway {
 	for _, s := range a.allSites() {
 		t := s.collector.Totals()
 		g := web.Gateway{
-			Gateway: s.gateway, Serial: s.cfg.Serial, Name: s.cfg.Name, Zone: s.collector.Zone().String(),
+			Gateway: s.gateway, Serial: s.cfg.Serial, Name: s.cfg.Name, Zone: zoneName(s.collector.Zone(), os.Getenv("TZ"), "/etc/localtime"),
 			TokenExpires: s.tokenExpires(), Polls: t.Polls, Failures: t.Failures, Refused: t.Refused, Held: t.Held,
 			RefusedFor: a.state.ledger.RefusedCounts(s.gateway),
 			LatencyMs:  float64(t.Latency) / float64(time.Millisecond),

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"envoyd/internal/fault"
 	"envoyd/internal/gateway"
@@ -49,6 +50,23 @@ func TestSchemeProbe(t *testing.T) {
 			}
 			if tt.scheme == "https" == info.Key.IsZero() && err == nil {
 				t.Errorf("key %q by %s", info.Key.SHA256, info.Scheme)
+			}
+		})
+	}
+}
+
+// Who connects to something that is no gateway, or to one that hangs, is told
+// what to do.
+func TestAHostThatDoesNotSayWhoItIsHasAMend(t *testing.T) {
+	f := newFake(t, "8.2.4345")
+	hangs := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	for name, page := range map[string]http.HandlerFunc{"hangs": hangs, "another device": answers(404, "")} {
+		t.Run(name, func(t *testing.T) {
+			f.page("/info", page)
+			c := newClient(t, func(cfg *gateway.Config) { cfg.NativeTimeout = 200 * time.Millisecond })
+			_, err := c.Connect(t.Context(), f.address)
+			if err == nil || !strings.Contains(fault.Mend(err), "is the gateway's address") {
+				t.Errorf("%v, mend %q", err, fault.Mend(err))
 			}
 		})
 	}

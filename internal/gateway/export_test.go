@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net"
+	"time"
 
 	"envoyd/internal/secret"
 )
@@ -11,6 +12,9 @@ import (
 func (c *Client) SetDial(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
 	c.dial = dial
 }
+
+// AgeSession makes the login older than it is.
+func (c *Client) AgeSession(by time.Duration) { c.session.begun = c.session.begun.Add(-by) }
 
 // The parsers, for fuzzing.
 var (

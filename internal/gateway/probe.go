@@ -60,6 +60,12 @@ func (c *Client) open(ctx context.Context, t target) (Info, error) {
 	info, err := c.identify(ctx, l)
 	if err == nil {
 		err = c.accept(l, info)
+	} else if fault.Mend(err) == "" {
+		err = &fault.Error{
+			Kind: fault.KindOf(err), After: fault.After(err), Err: err,
+			Mend: "Check that " + l.address + " is the gateway's address. If it is, the gateway hangs or is starting: " +
+				"wait some minutes, then switch it off and on.",
+		}
 	}
 	if err != nil {
 		l.close()

@@ -22,6 +22,9 @@ const (
 	// clockSlack is how far the gateway's clock may be off before a refused
 	// token may be its fault.
 	clockSlack = time.Minute
+	// freshFor is how long after a good check_jwt a refusal is believed to be
+	// about the page: an installer's token meets many such pages in a row.
+	freshFor = time.Minute
 )
 
 // session is what check_jwt gave for a token. It is kept over connections to
@@ -29,6 +32,8 @@ const (
 type session struct {
 	token, cookie secret.Text
 	key           string // of the gateway that gave it
+	begun         time.Time
+	opened        map[string]bool // pages that it has opened
 }
 
 // fits reports whether the session is one for this token.
@@ -48,9 +53,16 @@ func (s session) authorize(l *link, _ question, h http.Header) error {
 	return nil
 }
 
+// mayBeLost reports whether a refusal of the page may mean that the session
+// went: it opened this page before, is another gateway's, or is not fresh.
+func (s session) mayBeLost(q question, l *link) bool {
+	return s.opened[q.path] || s.key != l.key.SHA256 || time.Since(s.begun) >= freshFor
+}
+
 // askWithToken asks q as firmware 7 and later want it. A 401 usually means that
 // the session went, not the token, so it is renewed once; if the login is good
-// and the page still refuses, the role is too low for it.
+// and the page still refuses, the role is too low for it. That is known without
+// asking again when the login has just been good.
 func (c *Client) askWithToken(ctx context.Context, q question) (reply, error) {
 	token := c.cfg.Token()
 	if token.IsZero() {
@@ -65,13 +77,16 @@ func (c *Client) askWithToken(ctx context.Context, q question) (reply, error) {
 		}
 	}
 	r, err := c.ask(ctx, q, c.session.authorize)
-	if err != nil || !denied(r) {
-		return r, err
+	if err == nil && denied(r) && c.session.mayBeLost(q, c.link) {
+		if err := c.login(ctx, token); err != nil {
+			return reply{}, err
+		}
+		r, err = c.ask(ctx, q, c.session.authorize)
 	}
-	if err := c.login(ctx, token); err != nil {
-		return reply{}, err
+	if err == nil && !denied(r) {
+		c.session.opened[q.path] = true
 	}
-	return c.ask(ctx, q, c.session.authorize)
+	return r, err
 }
 
 func denied(r reply) bool {
@@ -133,7 +148,7 @@ func (c *Client) validate(ctx context.Context, token secret.Text) (session, erro
 	if r.status != http.StatusOK || cookie.IsZero() && !bytes.Contains(r.body, []byte("Valid token")) {
 		return session{}, &fault.Error{After: wish(r), Err: fmt.Errorf("%s: neither yes nor no, status %d", checkPath, r.status)}
 	}
-	return session{token: token, cookie: cookie, key: c.link.key.SHA256}, nil
+	return session{token: token, cookie: cookie, key: c.link.key.SHA256, begun: time.Now(), opened: map[string]bool{}}, nil
 }
 
 // refusal is the gateway's no to a token, with the one cause a token has no

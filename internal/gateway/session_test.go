@@ -86,6 +86,54 @@ func TestLostSessionIsRenewedOnce(t *testing.T) {
 	}
 }
 
+// A role that is too low meets many pages it may not see. Each would cost the
+// gateway a login, were it not known that the last one was good.
+func TestPagesThatRefuseDoNotEachCostALogin(t *testing.T) {
+	f := newFake(t, "8.2.4345")
+	c := newClient(t, nil)
+	connect(t, c, f.address)
+	round := func() {
+		t.Helper()
+		for i := range 17 {
+			path := fmt.Sprintf("/ivp/%d", i)
+			f.page(path, deny)
+			if _, err := c.Get(t.Context(), path, false); !errors.Is(err, gateway.ErrNotAllowed) {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+	round()
+	if n := len(f.told(checkJWT)); n != 1 {
+		t.Errorf("%d logins for 17 pages that refuse, want 1", n)
+	}
+	c.AgeSession(time.Minute)
+	round()
+	if n := len(f.told(checkJWT)); n != 2 {
+		t.Errorf("%d logins after a minute, want 2", n)
+	}
+	if n := len(f.told("/ivp/0")); n != 3 {
+		t.Errorf("the first page was asked %d times, want 3: again after the new login", n)
+	}
+}
+
+// A page that was not asked yet cannot tell a lost session from a low role, but
+// a session that is not fresh is renewed for it too.
+func TestLostSessionIsRenewedForANewPageLater(t *testing.T) {
+	f := newFake(t, "7.0.88")
+	forget := forgets(f)
+	c := newClient(t, nil)
+	connect(t, c, f.address)
+	f.page("/first", answers(200, "[]"))
+	if _, err := c.Get(t.Context(), "/first", false); err != nil {
+		t.Fatal(err)
+	}
+	forget()
+	c.AgeSession(time.Minute)
+	if _, err := c.Get(t.Context(), meters, false); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSessionOutlivesTheConnection(t *testing.T) {
 	f := newFake(t, "8.2.4345")
 	f.page(meters, answers(200, "[]"))
@@ -131,8 +179,8 @@ func TestRefusals(t *testing.T) {
 		want        error
 		logins      int
 	}{
-		"role too low":                  {page: deny, kind: fault.Unsupported, want: gateway.ErrNotAllowed, logins: 2},
-		"forbidden":                     {page: answers(403, ""), kind: fault.Unsupported, want: gateway.ErrNotAllowed, logins: 2},
+		"role too low":                  {page: deny, kind: fault.Unsupported, want: gateway.ErrNotAllowed, logins: 1},
+		"forbidden":                     {page: answers(403, ""), kind: fault.Unsupported, want: gateway.ErrNotAllowed, logins: 1},
 		"token refused":                 {login: deny, kind: fault.Auth, want: gateway.ErrTokenRefused, logins: 1},
 		"login page is HTML of another": {login: answers(200, "<h2>Invalid token</h2>"), kind: fault.Transient, logins: 1},
 		"login not there":               {login: answers(404, ""), kind: fault.Transient, logins: 1},

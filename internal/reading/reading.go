@@ -70,7 +70,7 @@ type Reading struct {
 	Serial      string       `json:"serial"`  // the hardware in use, 12 digits
 	Name        string       `json:"name"`
 	Source      Source       `json:"source"`
-	Time        time.Time    `json:"time"` // when Power was measured, in our clock
+	Time        time.Time    `json:"time,omitzero"` // when Power was measured, in our clock; absent when nothing was
 	Firmware    string       `json:"firmware,omitempty"`
 	Quality     Quality      `json:"quality"`
 	Estimated   []string     `json:"estimated,omitempty"` // paths such as energy.charge_wh that were integrated, not counted

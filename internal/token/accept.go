@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"envoyd/internal/fault"
@@ -145,13 +146,27 @@ func (k *Keeper) Offer(ctx context.Context, t Token) error {
 	}
 	defer k.Report()
 	err := k.verify(ctx, t)
-	if err != nil && (fault.Is(err, fault.Auth) || fault.Is(err, fault.Security) || !k.Current().Text.IsZero()) {
-		return &fault.Error{Kind: fault.KindOf(err), Op: op, Err: err,
-			Mend: "The gateway has not accepted this token, so the present one stays. " + fault.Mend(err)}
+	some := !k.Current().Text.IsZero()
+	if err != nil && (some || fault.Is(err, fault.Auth) || fault.Is(err, fault.Security)) {
+		return &fault.Error{Kind: fault.KindOf(err), Op: op, Err: err, Mend: notTaken(err, some)}
 	}
 	if err := k.keep(t); err != nil {
 		return err
 	}
+	if err != nil {
+		k.cfg.Log.Warn("the gateway could not be asked, so the token is stored untried", "gateway", k.cfg.Serial, "error", err)
+	}
 	k.nudge()
 	return nil
+}
+
+// notTaken says what becomes of a pasted token and of the one there is.
+func notTaken(err error, some bool) string {
+	switch {
+	case !fault.Is(err, fault.Auth) && !fault.Is(err, fault.Security):
+		return "The gateway could not be asked about this token, so the present one, which can be used, stays. Paste it again when the gateway answers."
+	case some:
+		return strings.TrimSpace("The gateway has not accepted this token, so the present one stays. " + fault.Mend(err))
+	}
+	return strings.TrimSpace("The gateway has not accepted this token, so it is not kept. " + fault.Mend(err))
 }

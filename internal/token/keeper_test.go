@@ -1,8 +1,10 @@
 package token_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -220,14 +222,15 @@ func TestOffer(t *testing.T) {
 		have    bool
 		kind    fault.Kind
 		taken   bool
+		told    string // what becomes of which token: in the mend, or in the log
 	}{
-		{"taken when the gateway accepts it", issue("owner", year), nil, true, 0, true},
-		{"not taken when the gateway refuses it", issue("owner", year), errSaysNo, true, fault.Auth, false},
-		{"not taken when the gateway refuses it, though there is none", issue("owner", year), errSaysNo, false, fault.Auth, false},
-		{"not taken when the gateway is away and there is one", issue("owner", year), errAway, true, fault.Transient, false},
-		{"taken when the gateway is away and there is none", issue("owner", year), errAway, false, 0, true},
-		{"not taken for another gateway", issueFor("122333444999", "owner", year), nil, true, fault.Config, false},
-		{"not taken after its end", ended(t), nil, false, fault.Config, false},
+		{"taken when the gateway accepts it", issue("owner", year), nil, true, 0, true, ""},
+		{"not taken when the gateway refuses it", issue("owner", year), errSaysNo, true, fault.Auth, false, "so the present one stays"},
+		{"not taken when the gateway refuses it, though there is none", issue("owner", year), errSaysNo, false, fault.Auth, false, "so it is not kept"},
+		{"not taken when the gateway is away and there is one", issue("owner", year), errAway, true, fault.Transient, false, "could not be asked about this token, so the present one"},
+		{"taken when the gateway is away and there is none", issue("owner", year), errAway, false, 0, true, "stored untried"},
+		{"not taken for another gateway", issueFor("122333444999", "owner", year), nil, true, fault.Config, false, ""},
+		{"not taken after its end", ended(t), nil, false, fault.Config, false, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -235,10 +238,17 @@ func TestOffer(t *testing.T) {
 			if tt.have {
 				save(t, dir, issue("owner", year))
 			}
-			k := keeper(t, with(dir, func(c *token.KeeperConfig) { c.Verifier = &gateway{err: tt.gateway} }))
+			var log bytes.Buffer
+			k := keeper(t, with(dir, func(c *token.KeeperConfig) {
+				c.Verifier, c.Log = &gateway{err: tt.gateway}, slog.New(slog.NewTextHandler(&log, nil))
+			}))
 			err := k.Offer(t.Context(), tt.offered)
 			if (err == nil) != tt.taken || err != nil && (!fault.Is(err, tt.kind) || fault.Mend(err) == "") {
 				t.Errorf("error %v of kind %v", err, fault.KindOf(err))
+			}
+			said := log.String() + fault.Mend(err)
+			if !strings.Contains(said, tt.told) || strings.Contains(said, "stored untried") != (tt.told == "stored untried") {
+				t.Errorf("said %q", said)
 			}
 			if got := same(k.Current(), tt.offered); got != tt.taken {
 				t.Errorf("in use: %v, want %v", got, tt.taken)

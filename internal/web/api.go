@@ -51,6 +51,10 @@ func (s *Server) reading(w http.ResponseWriter, r *http.Request) {
 			problem(w, http.StatusBadRequest, "max_age: "+err.Error())
 			return
 		}
+		if current.Time.IsZero() {
+			problem(w, http.StatusServiceUnavailable, "nothing was measured yet")
+			return
+		}
 		if age := time.Since(current.Time); age > limit {
 			problem(w, http.StatusServiceUnavailable, "the reading is "+age.Round(time.Second).String()+" old")
 			return
@@ -103,6 +107,9 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
+		if series.Step > 0 { // it may be coarser than was asked
+			w.Header().Set("X-Step", strconv.FormatInt(int64(series.Step/time.Second), 10)+"s")
+		}
 		_, _ = w.Write(series.appendJSON(nil)) // the asker went away
 	}
 }

@@ -132,7 +132,7 @@ func TestHistoryAsksWhatItWasAsked(t *testing.T) {
 		c.History = func(_ context.Context, q web.Query) (web.Series, error) {
 			got = q
 			at := time.Date(2026, 6, 21, 12, 0, 0, 0, time.FixedZone("", 7200))
-			return web.Series{Columns: []string{"time", "production_w", "grid_w"}, Times: []time.Time{at, at.Add(time.Minute)},
+			return web.Series{Step: time.Hour, Columns: []string{"time", "production_w", "grid_w"}, Times: []time.Time{at, at.Add(time.Minute)},
 				Values: [][]reading.Value{{reading.Of(1.23456), {}}, {{}, reading.Of(-7)}}}, nil
 		}
 	})
@@ -141,6 +141,9 @@ func TestHistoryAsksWhatItWasAsked(t *testing.T) {
 	const want = `{"columns":["time","production_w","grid_w"],"rows":[["2026-06-21T10:00:00Z",1.235,null],["2026-06-21T10:01:00Z",null,-7]]}` + "\n"
 	if answer.Body.String() != want {
 		t.Errorf("got  %swant %s", answer.Body, want)
+	}
+	if step := answer.Header().Get("X-Step"); step != "3600s" {
+		t.Errorf("the step that was served is told as %q", step)
 	}
 	if got.Gateway != home || got.Step != 5*time.Minute || !got.From.Equal(time.Date(2026, 6, 20, 22, 0, 0, 0, time.UTC)) ||
 		!got.To.Equal(time.Date(2026, 6, 21, 12, 0, 0, 0, time.UTC)) {

@@ -86,7 +86,9 @@ func collectReading(ch chan<- prometheus.Metric, r *reading.Reading) {
 		}
 	}
 	// The time stays when power is stale: how old it is, is what an alarm asks.
-	gauge(ch, timestampDesc, float64(r.Time.UnixMilli())/1000, r.Gateway)
+	if !r.Time.IsZero() {
+		gauge(ch, timestampDesc, float64(r.Time.UnixMilli())/1000, r.Gateway)
+	}
 	if r.Quality != reading.Good {
 		return
 	}

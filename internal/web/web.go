@@ -102,6 +102,7 @@ type Series struct {
 	Columns []string
 	Times   []time.Time
 	Values  [][]reading.Value
+	Step    time.Duration // between two rows; longer than asked where only coarser history is left; 0 = not told
 }
 
 // ErrQuery marks a query that cannot be answered as it is; its text is for the

@@ -72,7 +72,7 @@ func energyPayload(r *reading.Reading) []byte {
 	return marshal(struct {
 		Energy reading.Energy `json:"energy"`
 		Today  reading.Energy `json:"today"`
-		Time   time.Time      `json:"time"`
+		Time   time.Time      `json:"time,omitzero"`
 	}{r.Energy, r.Today, r.Time.UTC()})
 }
 

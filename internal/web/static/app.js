@@ -90,7 +90,7 @@ function makeChoice(id) {
 // went away, or not there yet.
 function presence() {
   if (connection.away) return 'away';
-  if (!current()) return 'waiting';
+  if (!current()?.time) return 'waiting'; // nothing was measured yet
   const old = connection.now() - Date.parse(current().time) > longest;
   return old || current().quality === 'stale' ? 'stale' : 'live';
 }
@@ -116,17 +116,17 @@ function showAge() {
   const now = connection.now();
   const kind = presence();
   if (document.body.dataset.state !== kind) document.body.dataset.state = kind;
-  const age = reading ? span(now - Date.parse(reading.time)) : '';
-  const told = { live: `${age} ago`, stale: `stale, ${age} old`, away: reading ? `away, ${age} old` : 'away', waiting: 'no reading yet' }[kind];
+  const age = reading?.time ? span(now - Date.parse(reading.time)) : '';
+  const told = { live: `${age} ago`, stale: `stale, ${age} old`, away: reading?.time ? `away, ${age} old` : 'away', waiting: 'no reading yet' }[kind];
   setText(byId('age'), told);
   setText(byId('notice'), notice(kind, reading, now));
 }
 
 function notice(kind, reading, now) {
-  const at = reading ? since(Date.parse(reading.time), now, zone()) : '';
+  const at = reading?.time ? since(Date.parse(reading.time), now, zone()) : '';
   if (kind === 'away') {
     const heard = connection.contact ? ` since ${clock(connection.contact, zone())}` : '';
-    return `envoyd does not answer${heard}.${reading ? ` These are its last numbers, from ${at}.` : ''} This page goes on trying.`;
+    return `envoyd does not answer${heard}.${at ? ` These are its last numbers, from ${at}.` : ''} This page goes on trying.`;
   }
   if (kind === 'stale') return `No new measurement since ${at}. These numbers are old; see Health below.`;
   if (kind === 'live' && reading.source !== 'local') return 'The gateway is silent: these numbers come from Enphase’s cloud.';
