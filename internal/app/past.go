@@ -20,6 +20,8 @@ func (a *App) resume(installation string) {
 	}
 	if last, ok := a.state.store.Last(installation, reading.TierPower); ok {
 		a.clock.NotBefore(last.Time)
+	}
+	if last, ok := a.state.store.LastFrom(installation, reading.TierPower, reading.Local); ok {
 		a.state.ledger.Resume(installation, last.Energy, last.Time)
 	}
 }

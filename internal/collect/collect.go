@@ -131,7 +131,7 @@ type Collector struct {
 
 	began    time.Time      // when Run began
 	measured time.Time      // when the gateway itself last gave a new measurement, by our clock
-	local    reading.Record // that measurement, without its meters
+	local    reading.Record // that measurement, also one of before the start
 	misses   int            // requests since that gave nothing new
 }
 
@@ -152,6 +152,9 @@ func New(cfg Config) *Collector {
 func (c *Collector) Run(ctx context.Context) error {
 	c.mu.Lock()
 	c.began = time.Now()
+	if c.cfg.Past != nil {
+		c.local, _ = c.cfg.Past()
+	}
 	c.mu.Unlock()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { c.watch(ctx); return nil })

@@ -68,16 +68,13 @@ func (s *session) unchanged(now time.Time) {
 // renew notes a new measurement of the gateway's own, and tells of the gap
 // that it ends. The caller holds mu.
 func (c *Collector) renew(rec reading.Record, now time.Time) {
-	before, known := c.local, !c.local.Time.IsZero()
-	if !known && c.cfg.Past != nil {
-		before, known = c.cfg.Past()
-	}
+	before := c.local
 	least := gapAfter
 	if c.window >= freshInverters {
 		least = freshInverters // they rest at night, and that is no gap
 	}
 	failed := c.measured.IsZero() || c.misses >= missesMatter
-	if known && failed && c.cfg.Gap != nil && rec.Time.Sub(before.Time) > least {
+	if !before.Time.IsZero() && failed && c.cfg.Gap != nil && rec.Time.Sub(before.Time) > least {
 		c.cfg.Gap(before, rec)
 	}
 	rec.Meters = nil
@@ -113,7 +110,10 @@ func (c *Collector) StandIn(source reading.Source, power reading.Power, at time.
 	}
 	c.renewed, c.window, c.last = at, freshCloud, &next
 	rec := head(&next, reading.TierPower, at)
-	rec.Source, rec.Power, rec.Energy, rec.Estimated = source, next.Power, next.Energy, next.Estimated
+	rec.Source, rec.Power = source, next.Power // what was counted meanwhile is filled in afterwards
+	if estimated {
+		rec.Estimated = estimatedPower(power)
+	}
 	_, _ = c.cfg.Keep.Append(rec) // the store reports its own failures
 	c.cfg.Hub.Publish(&next)
 	c.reportReadings(&next)
@@ -128,16 +128,10 @@ func (c *Collector) base() (reading.Reading, time.Time) {
 		base.Estimated = counted(base.Estimated)
 		return base, base.Time
 	}
-	base := reading.Reading{Gateway: c.cfg.Gateway, Serial: c.cfg.Serial, Name: c.cfg.Name}
-	if c.cfg.Past == nil {
-		return base, time.Time{}
-	}
-	past, ok := c.cfg.Past()
-	if !ok {
-		return base, time.Time{}
-	}
-	base.Energy, base.Estimated = past.Energy, counted(past.Estimated)
-	return base, past.Time
+	return reading.Reading{
+		Gateway: c.cfg.Gateway, Serial: c.cfg.Serial, Name: c.cfg.Name,
+		Energy: c.local.Energy, Estimated: counted(c.local.Estimated),
+	}, c.local.Time
 }
 
 // counted leaves out the paths that speak of power.

@@ -168,7 +168,9 @@ func (f *Filler) fill(ctx context.Context, g *Gap) (bool, error) {
 	n := 0
 	for _, m := range minutes() {
 		if known[m.Time.Unix()] {
-			continue
+			// Somebody stood in; only the counters are missing. A second later,
+			// because a time that is kept already is the same record.
+			m.Power, m.Time = reading.Power{}, m.Time.Add(time.Second)
 		}
 		if err := f.cfg.Keep(m); err != nil {
 			return false, err
