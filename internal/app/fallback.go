@@ -32,6 +32,7 @@ func (s *site) fallback(ctx context.Context) {
 	defer parts.Wait()
 	if s.filler != nil {
 		parts.Go(func() { s.filler.Run(ctx) })
+		parts.Go(func() { s.seed(ctx) })
 	}
 	fallback.Run(ctx, fallback.Config{
 		After:   a.cfg.Cloud.After.Duration,

@@ -18,9 +18,9 @@ import (
 // each package of the product may import directly, besides the standard
 // library. The arrows only point down.
 var allowed = map[string][]string{
-	"cmd/envoyd": {"app", "capture", "config", "fault", "reading", "secret", "github.com/coreos/go-systemd/v22/daemon", "golang.org/x/term"},
+	"cmd/envoyd": {"app", "capture", "config", "fault", "reading", "secret", "status", "github.com/coreos/go-systemd/v22/daemon", "golang.org/x/term"},
 	"app": {
-		"backoff", "capture", "cloud/budget", "cloud/enlighten", "cloud/grant", "collect", "config", "deliver", "derive", "discover", "entrez", "fallback", "fault", "gateway", "hostclock", "ledger", "live",
+		"atomicfile", "backoff", "capture", "cloud/budget", "cloud/enlighten", "cloud/grant", "collect", "config", "deliver", "derive", "discover", "entrez", "fallback", "fault", "gateway", "hostclock", "ledger", "live",
 		"reading", "secret", "sink/influx", "sink/mqtt", "status", "store", "token", "trust", "web", "golang.org/x/sync/errgroup", "golang.org/x/sys/unix",
 	},
 	"config": {"secret", "gopkg.in/yaml.v3"},
