@@ -11,7 +11,7 @@ FUZZTIME   ?= 10m
 export GOTOOLCHAIN := local
 export GOFLAGS     := -mod=readonly
 
-.PHONY: build check test parts demo bench cover fuzz golden cross clean
+.PHONY: build check test parts demo demo-outage bench cover fuzz golden cross clean
 
 build: ## both programs, for this machine, in build/
 	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -o build/ ./cmd/...
@@ -30,6 +30,10 @@ parts: ## install what the tests use: Mosquitto, InfluxDB, avahi, Chromium, qemu
 
 demo: build ## a living home on this machine, until Ctrl-C
 	@scripts/demo.sh
+
+demo-outage: build ## the gateway goes away and comes back; ends by itself with a verdict
+	@CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -o build/outage-play ./internal/e2e/outage/play
+	@scripts/demo-outage.sh
 
 bench: build ## the figures: latency, CPU, memory, bytes on disk, start
 	@scripts/bench.sh

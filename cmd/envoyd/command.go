@@ -59,6 +59,7 @@ func commands() []command {
 		{"discover", "", "gateways on the network", discoverCommand},
 		{"token", "login|show|renew|set", "the gateway's token", tokenCommand},
 		{"trust", "", "the gateway's key", trustCommand},
+		{"connect", "enlighten", "the owner's consent to the cloud", connectCommand},
 		{"capture", "DIR", "record the gateway's answers, anonymised", captureCommand},
 		{"check", "", "try every configured part", checkCommand},
 		{"version", "", "version and platform", versionCommand},

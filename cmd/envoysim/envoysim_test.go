@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,8 @@ func TestUsageAndFaults(t *testing.T) {
 		"short serial":       {[]string{"-serial", "12"}, 2, "-serial 12 is not 12 digits"},
 		"no speed":           {[]string{"-speed", "0"}, 2, "-speed must be above 0"},
 		"speed not a number": {[]string{"-speed", "NaN"}, 2, "-speed must be above 0"},
+		"unknown plan":       {[]string{"-cloud-plan", "x"}, 2, "-cloud-plan x is not one of"},
+		"negative delay":     {[]string{"-cloud-delay", "-1s"}, 2, "must not be negative"},
 		"unknown preset":     {[]string{"-preset", "x"}, 2, `no preset "x"`},
 		"busy port":          {[]string{"-listen", busy.Addr().String()}, 1, busy.Addr().String()},
 		"busy broker":        {[]string{"-listen", "127.0.0.1:0", "-broker", busy.Addr().String()}, 1, "MQTT broker at " + busy.Addr().String()},
@@ -61,7 +64,7 @@ func TestUsageAndFaults(t *testing.T) {
 func TestItPrintsItsServicesAndEndsOnASignal(t *testing.T) {
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	cmd := exec.CommandContext(t.Context(), build(t), "-listen", "127.0.0.1:0", "-broker", "127.0.0.1:0", "-cloud", "127.0.0.1:0", "-cloud-ca", ca,
-		"-print-token", "-latency", "0s")
+		"-print-token", "-latency", "0s", "-cloud-plan", "Kilowatt")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -70,12 +73,16 @@ func TestItPrintsItsServicesAndEndsOnASignal(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := map[string][]string{}
-	for scan := bufio.NewScanner(out); len(lines) < 4 && scan.Scan(); {
+	for scan := bufio.NewScanner(out); len(lines) < 5 && scan.Scan(); {
 		words := strings.Fields(scan.Text())
 		lines[words[0]] = words[1:]
 	}
 	if !strings.HasPrefix(lines["mqtt"][0], "mqtt://demo-") || !strings.HasPrefix(lines["cloud"][0], "https://127.0.0.1:") {
 		t.Errorf("services: %v", lines)
+	}
+	enlighten := strings.Join(lines["enlighten"], " ")
+	if !regexp.MustCompile(`^https://127\.0\.0\.1:\d+ client [0-9a-f]{32} secret [0-9a-f]{32} key [0-9a-f]{32} system 4321098$`).MatchString(enlighten) {
+		t.Errorf("enlighten: %s", enlighten)
 	}
 	if pem, err := os.ReadFile(ca); err != nil || !strings.Contains(string(pem), "BEGIN CERTIFICATE") {
 		t.Errorf("authority: %v %q", err, pem)

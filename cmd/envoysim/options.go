@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"time"
 
 	"envoyd/internal/sim"
+	"envoyd/internal/sim/cloud"
 )
 
 // nativeLatency is what a native page of a gateway takes on a quiet LAN.
@@ -20,8 +22,17 @@ type options struct {
 	mdns, noon, printToken                                 bool
 	speed                                                  float64
 	preset                                                 sim.Preset
-	latency                                                time.Duration
+	latency, upload, delay                                 time.Duration
+	plan                                                   string
+	partner                                                bool
 }
+
+// What a gateway on a home's network takes to be seen in the vendor's cloud: it
+// reports every quarter of an hour, and that is worked on for a while.
+const (
+	cloudUpload = 15 * time.Minute
+	cloudDelay  = 3 * time.Minute
+)
 
 const usage = `envoysim plays a home with an Enphase gateway.
 
@@ -45,6 +56,16 @@ The gateway misbehaves on demand, for this machine only:
 
 So does the token service: POST /_sim/mfa, /_sim/too-many, /_sim/tokens-403 …
 
+And the Monitoring API at the same address:
+
+  curl -X POST 'http://127.0.0.1:9443/_sim/cloud/503?for=60s&path=/oauth/token'
+
+  html empty cut slow stall 401 403 404 422 500 500-rgm 502 503
+      take for=60s, count=3 and path=/api/v4/; clear ends them
+  minute month bare-429 partner-429 spend (hits=900) plan (plan=Kilowatt)
+  silence uncover revoke expire (all=true)     the gateway's reports, the consent
+  GET state                                    what is on, calls so far
+
 Options:
 `
 
@@ -65,6 +86,10 @@ func parseOptions(args []string, errs io.Writer) (options, error) {
 	flags.StringVar(&o.broker, "broker", "", "`address` of an MQTT broker with a random login; port 0 takes a free one")
 	flags.StringVar(&o.cloud, "cloud", "", "`address` of the token service; port 0 takes a free one")
 	flags.StringVar(&o.cloudCA, "cloud-ca", "", "serve the token service over TLS and write its authority to this `file`")
+	flags.DurationVar(&o.upload, "cloud-upload", cloudUpload, "`time` between two reports of the gateway to the cloud; 0 = always")
+	flags.DurationVar(&o.delay, "cloud-delay", cloudDelay, "`time` until the cloud shows a report")
+	flags.StringVar(&o.plan, "cloud-plan", "", "`plan` of the application: Watt, Kilowatt, Megawatt, Partner")
+	flags.BoolVar(&o.partner, "cloud-partner", false, "the application is an installer's")
 	flags.Float64Var(&o.speed, "speed", 1, "how much `faster` sun and loads go than the clock")
 	flags.BoolVar(&o.noon, "noon", false, "put the home where it is noon now, so that there is sun at any hour")
 	flags.StringVar(&preset, "preset", sim.MeteredBattery.String(), "which `home` is modelled")
@@ -98,6 +123,10 @@ func (o *options) check(rest []string, preset string) error {
 		return errors.New("-speed must be above 0")
 	case o.latency < 0:
 		return errors.New("-latency must not be negative")
+	case o.upload < 0, o.delay < 0:
+		return errors.New("-cloud-upload and -cloud-delay must not be negative")
+	case o.plan != "" && !slices.Contains(cloud.Plans(), cloud.Plan(o.plan)):
+		return fmt.Errorf("-cloud-plan %s is not one of %v", o.plan, cloud.Plans())
 	}
 	return nil
 }

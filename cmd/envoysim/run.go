@@ -14,6 +14,7 @@ import (
 
 	"envoyd/internal/sim"
 	"envoyd/internal/sim/account"
+	"envoyd/internal/sim/cloud"
 	"envoyd/internal/sim/home"
 )
 
@@ -60,6 +61,7 @@ func (o options) config(log *slog.Logger) sim.Config {
 	cfg := sim.Config{
 		Listen: o.listen, Serial: o.serial, Capture: o.capture, Preset: o.preset, Latency: o.latency,
 		Cloud: o.cloud, CloudTLS: o.cloudCA != "", Broker: o.broker, MDNS: o.mdns,
+		API:  cloud.Config{Upload: o.upload, Delay: o.delay, Plan: cloud.Plan(o.plan), Partner: o.partner},
 		Home: home.Config{Speed: o.speed, Zone: hostZone(), Noon: o.noon}, Log: log,
 	}
 	if o.token != "" {
@@ -82,6 +84,10 @@ func report(o options, s *sim.Sim, out io.Writer) error {
 	}
 	if o.printToken {
 		fmt.Fprintf(&lines, "token  %s\n", s.Token())
+	}
+	if api := s.Cloud; api != nil {
+		fmt.Fprintf(&lines, "enlighten  %s  client %s secret %s  key %s  system %d\n",
+			s.Account.URL(), api.Client(), api.Secret(), api.Key(), api.System())
 	}
 	if o.cloudCA != "" {
 		if err := os.WriteFile(o.cloudCA, s.Account.CA(), 0o600); err != nil { //nolint:gosec // the user named the file

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"envoyd/internal/cloud/grant"
 	"envoyd/internal/config"
 	"envoyd/internal/derive"
 	"envoyd/internal/entrez"
@@ -45,7 +46,7 @@ func Check(ctx context.Context, cfg *config.Config, log *slog.Logger, opt CheckO
 	c := &checker{cfg: cfg, log: log, opt: opt}
 	return func(yield func(CheckLine) bool) {
 		for _, part := range []func(context.Context) []CheckLine{
-			c.file, c.gateways, c.account, c.mqtt, c.influx,
+			c.file, c.gateways, c.account, c.cloud, c.mqtt, c.influx,
 		} {
 			for _, line := range part(ctx) {
 				if !yield(line) {
@@ -132,7 +133,7 @@ func (c *checker) daemon(ctx context.Context, client *Client) []CheckLine {
 	}
 	lines := []CheckLine{lineOf("daemon", "running", nil)}
 	for _, cond := range conditions {
-		if cond.Name == "mqtt" || cond.Name == "influx" || cond.Name == "config" {
+		if cond.Name == "mqtt" || cond.Name == "influx" || cond.Name == "config" || cond.Name == grant.Condition {
 			continue // tried on their own
 		}
 		line := CheckLine{Part: strings.ReplaceAll(cond.Name, "/", " "), Says: cond.Message}

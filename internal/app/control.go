@@ -84,6 +84,9 @@ func (a *App) controlHandler() http.Handler {
 			reply(w, recording, err)
 		}
 	})
+	mux.HandleFunc("POST /control/connect", a.serveConnect)
+	mux.HandleFunc("POST /control/connect/answer", a.answerConnect)
+	mux.HandleFunc("POST /control/cloud/check", func(w http.ResponseWriter, r *http.Request) { reply(w, a.checkCloud(r.Context()), nil) })
 	mux.HandleFunc("GET /control/plan", func(w http.ResponseWriter, _ *http.Request) { reply(w, a.plans(), nil) })
 	mux.Handle("/", a.web.Handler())
 	return mux

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"envoyd/internal/cloud/grant"
 	"envoyd/internal/gateway"
 	"envoyd/internal/sink/mqtt"
 	"envoyd/internal/status"
@@ -88,7 +89,7 @@ func (a *App) worst(s *site) (status.Condition, bool) {
 			break
 		}
 		kind, id, scoped := strings.Cut(c.Name, "/")
-		if !scoped || id == s.cfg.Serial || kind == "readings" && id == s.gateway {
+		if !scoped || id == s.cfg.Serial || kind == "readings" && id == s.gateway || c.Name == grant.Condition {
 			return c, true
 		}
 	}

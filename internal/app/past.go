@@ -20,6 +20,8 @@ func (a *App) resume(installation string) {
 	}
 	if last, ok := a.state.store.Last(installation, reading.TierPower); ok {
 		a.clock.NotBefore(last.Time)
+	}
+	if last, ok := a.state.store.LastFrom(installation, reading.TierPower, reading.Local); ok {
 		a.state.ledger.Resume(installation, last.Energy, last.Time)
 	}
 }
@@ -59,30 +61,47 @@ func (a *App) zoneKnown(installation string) func(*time.Location) {
 func (a *App) midnight(installation string, zone *time.Location) (reading.Energy, time.Time, error) {
 	y, m, d := time.Now().In(zone).Date()
 	from := time.Date(y, m, d, 0, 0, 0, 0, zone)
-	s, err := a.state.store.History(context.Background(), store.Query{
-		Gateway: installation, From: from, To: from.Add(15 * time.Minute), Step: time.Minute,
-	})
-	if errors.Is(err, store.ErrQuery) {
-		return reading.Energy{}, time.Time{}, nil // no history of this installation yet
-	}
-	if err != nil {
+	minutes, err := a.counters(context.Background(), installation, from, from.Add(15*time.Minute), time.Minute)
+	if err != nil || len(minutes) == 0 {
 		return reading.Energy{}, time.Time{}, err
 	}
-	for _, row := range s.Rows {
-		var e reading.Energy
-		known := false
-		for i, column := range s.Columns[1:] {
-			flow, isEnergy := strings.CutSuffix(column, "_wh")
-			if isEnergy && row.Values[i].Known() {
-				*e.At(reading.Flow(flow)) = row.Values[i]
-				known = true
-			}
-		}
-		if known {
-			return e, row.Time.Add(time.Minute), nil // a row has the last of its minute
+	return minutes[0].energy, minutes[0].at.Add(time.Minute), nil // a step has the last of its minute
+}
+
+// counted is what the counters stood at in a step of the history.
+type counted struct {
+	at     time.Time // the step's beginning
+	energy reading.Energy
+}
+
+// counters lists the steps of the history that have counters.
+func (a *App) counters(ctx context.Context, installation string, from, to time.Time, step time.Duration) ([]counted, error) {
+	h, err := a.state.store.History(ctx, store.Query{Gateway: installation, From: from, To: to, Step: step})
+	if errors.Is(err, store.ErrQuery) {
+		return nil, nil // no history of this installation yet
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []counted
+	for _, row := range h.Rows {
+		energy := energyOf(h.Columns[1:], row.Values)
+		if fields := energy.Fields(); reading.Any(fields[:]) {
+			all = append(all, counted{row.Time, energy})
 		}
 	}
-	return reading.Energy{}, time.Time{}, nil
+	return all, nil
+}
+
+// energyOf takes the counters out of a row of the history.
+func energyOf(columns []string, values []reading.Value) reading.Energy {
+	var e reading.Energy
+	for i, column := range columns {
+		if flow, isEnergy := strings.CutSuffix(column, "_wh"); isEnergy {
+			*e.At(reading.Flow(flow)) = values[i]
+		}
+	}
+	return e
 }
 
 // reportState says what of the state folder was damaged and set aside, or

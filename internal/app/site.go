@@ -9,6 +9,7 @@ import (
 	"envoyd/internal/config"
 	"envoyd/internal/discover"
 	"envoyd/internal/entrez"
+	"envoyd/internal/fallback"
 	"envoyd/internal/fault"
 	"envoyd/internal/gateway"
 	"envoyd/internal/reading"
@@ -27,7 +28,8 @@ type site struct {
 	client    *gateway.Client
 	keeper    *token.Keeper
 	collector *collect.Collector
-	wanted    chan struct{} // closed once the gateway is known to want a token
+	filler    *fallback.Filler // nil without a cloud
+	wanted    chan struct{}    // closed once the gateway is known to want a token
 	once      sync.Once
 	refused   error // why find gave no address although some were heard
 }
@@ -63,6 +65,7 @@ func (a *App) newSite(g config.Gateway) (*site, error) {
 		return nil, err
 	}
 	s.keeper = keeper
+	s.openFiller()
 	s.collector = collect.New(s.collectConfig())
 	a.resume(s.gateway)
 	return s, nil
@@ -84,6 +87,8 @@ func (s *site) collectConfig() collect.Config {
 		Hub:          a.hub,
 		Board:        a.board,
 		Clock:        a.clock,
+		Past:         s.past,
+		Gap:          s.gap,
 		TokenIssued:  func() time.Time { return s.keeper.Current().IssuedAt },
 		TokenDays:    s.tokenDays,
 		Backlog:      a.backlog,
@@ -125,6 +130,7 @@ func (s *site) run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error { return s.collector.Run(ctx) })
+	g.Go(func() error { s.fallback(ctx); return nil })
 	err := g.Wait()
 	s.client.Close()
 	return err

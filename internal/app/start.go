@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"envoyd/internal/cloud/enlighten"
 	"envoyd/internal/config"
 	"envoyd/internal/deliver"
 	"envoyd/internal/fault"
@@ -29,6 +30,9 @@ type App struct {
 	board *status.Board
 	hub   *live.Hub
 	web   *web.Server
+	cloud *enlighten.Client // nil when it is not configured
+	gate  gate              // the way back from the owner's consent
+	owner atomic.Pointer[remoteOwner]
 
 	// unsaved says that the ledger has something to write down within a second.
 	unsaved atomic.Bool
@@ -51,7 +55,7 @@ func (a *App) start(ctx context.Context, g *errgroup.Group) error {
 	g.Go(func() error { return a.state.store.Run(ctx) })
 	g.Go(func() error { a.tend(ctx); return nil })
 	for _, part := range []func(context.Context, *errgroup.Group) error{
-		a.startWeb, a.startSocket, a.startMQTT, a.startInflux, a.startSites,
+		a.startCloud, a.startWeb, a.startSocket, a.startMQTT, a.startInflux, a.startSites,
 	} {
 		if err := part(ctx, g); err != nil {
 			return err

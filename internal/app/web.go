@@ -26,6 +26,7 @@ func (a *App) startWeb(ctx context.Context, g *errgroup.Group) error {
 		History:  a.history,
 		Gateways: a.webGateways,
 		Daemon:   a.webDaemon,
+		Connect:  a.gate.visit,
 		Version:  a.opt.Version,
 		Log:      a.opt.Log,
 	})
@@ -68,6 +69,7 @@ func (a *App) knows(installation string) bool {
 
 func (a *App) webGateways() []web.Gateway {
 	var all []web.Gateway
+	cloud := a.webCloud()
 	for _, s := range a.allSites() {
 		t := s.collector.Totals()
 		g := web.Gateway{
@@ -75,6 +77,7 @@ func (a *App) webGateways() []web.Gateway {
 			TokenExpires: s.tokenExpires(), Polls: t.Polls, Failures: t.Failures, Refused: t.Refused, Held: t.Held,
 			RefusedFor: a.state.ledger.RefusedCounts(s.gateway),
 			LatencyMs:  float64(t.Latency) / float64(time.Millisecond),
+			Cloud:      cloud,
 		}
 		if info, ok := s.collector.Info(); ok {
 			g.Firmware, g.Address = info.Firmware.String(), urlOf(info)
@@ -88,7 +91,7 @@ func (a *App) webGateways() []web.Gateway {
 }
 
 func (a *App) webDaemon() web.Daemon {
-	d := web.Daemon{StoreBytes: a.state.store.Size(), StoreDropped: a.state.store.Dropped()}
+	d := web.Daemon{StoreBytes: a.state.store.Size(), StoreDropped: a.state.store.Dropped(), Cloud: a.webCloud()}
 	if a.cfg.Influx.URL != "" {
 		d.Backlog = map[string]int{influxSink: a.backlog()}
 	}

@@ -40,6 +40,7 @@ func (s *session) ask(ctx context.Context, l *slot) bool {
 		s.replan(now)
 	}
 	s.emit(now) // before anything else: somebody waits for it
+	s.unchanged(now)
 	s.compare(now)
 	s.keepLive(ctx, l, now)
 	return s.outdated.IsZero() || now.Sub(s.outdated) < confirmFor

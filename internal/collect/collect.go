@@ -85,6 +85,12 @@ type Config struct {
 	ZoneKnown func(*time.Location)
 	// TokenRefused is told that the gateway's own check refused the token.
 	TokenRefused func()
+	// Past returns the newest record of power of the gateway's own that was kept
+	// before the start; may be nil.
+	Past func() (reading.Record, bool)
+	// Gap is told the records before and after a stretch of time in which the
+	// gateway, or we, were away. It must not wait; may be nil.
+	Gap func(before, after reading.Record)
 	// Save is told that the ledger changed in a way worth writing down soon. It
 	// must not wait: a reading is on its way.
 	Save func()
@@ -122,6 +128,11 @@ type Collector struct {
 	window  time.Duration    // how long Power counts as fresh after that
 
 	storageKept time.Time // when a storage record was last kept
+
+	began    time.Time      // when Run began
+	measured time.Time      // when the gateway itself last gave a new measurement, by our clock
+	local    reading.Record // that measurement, also one of before the start
+	misses   int            // requests since that gave nothing new
 }
 
 // New returns a Collector that has not begun.
@@ -139,6 +150,12 @@ func New(cfg Config) *Collector {
 // Run reads the gateway until ctx ends. It returns nil then, and never
 // otherwise: whatever the gateway does is a condition, not an error.
 func (c *Collector) Run(ctx context.Context) error {
+	c.mu.Lock()
+	c.began = time.Now()
+	if c.cfg.Past != nil {
+		c.local, _ = c.cfg.Past()
+	}
+	c.mu.Unlock()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { c.watch(ctx); return nil })
 	g.Go(func() error {

@@ -45,6 +45,7 @@ func (c *Collector) connect(ctx context.Context) (gateway.Info, bool) {
 			c.connected(info)
 			return info, true
 		}
+		c.missed()
 		c.away(err, time.Since(began))
 		if c.rest(ctx, pause(err)); ctx.Err() != nil {
 			return gateway.Info{}, false

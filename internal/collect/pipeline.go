@@ -153,6 +153,9 @@ func (c *Collector) publish(r reading.Reading, at time.Time, window time.Duratio
 	if hasPower(&next) && (prev == nil || next.Time.After(prev.Time)) {
 		c.renewed = now
 	}
+	if next.Source != reading.Local {
+		window = freshCloud // somebody stands in, until the gateway's own power comes
+	}
 	c.window = window
 	next.Quality = reading.Stale
 	if now.Sub(c.renewed) <= window && now.Sub(next.Time) <= window+clockSlack {
@@ -161,8 +164,12 @@ func (c *Collector) publish(r reading.Reading, at time.Time, window time.Duratio
 	records := renewed(prev, &next, c.storageKept, now)
 	for _, rec := range records {
 		_, _ = c.cfg.Keep.Append(rec) // the store reports its own failures; the page and MQTT go on
-		if rec.Tier == reading.TierStorage {
+		switch rec.Tier {
+		case reading.TierStorage:
 			c.storageKept = now
+		case reading.TierPower:
+			c.renew(rec, now)
+		case reading.TierInverters, reading.TierBatteries, reading.TierDaemon:
 		}
 	}
 	if len(records) == 0 && prev != nil && prev.Quality == next.Quality && prev.Energy == next.Energy &&

@@ -23,3 +23,21 @@ func quietEnd(t time.Time, zone *time.Location) time.Time {
 	y, m, d := local.Date()
 	return time.Date(y, m, d, 23, 10, 0, 0, zone)
 }
+
+// stalled returns how much of the time between two moments lay in nightly
+// stalls.
+func stalled(from, to time.Time, zone *time.Location) (sum time.Duration) {
+	const longest = 48 * time.Hour // more days of silence need no such care
+	if to.Sub(from) > longest {
+		from = to.Add(-longest)
+	}
+	y, m, d := from.In(zone).Date()
+	for ; ; d++ {
+		begin := time.Date(y, m, d, 22, 57, 0, 0, zone)
+		if begin.After(to) {
+			return sum
+		}
+		end := quietEnd(begin, zone)
+		sum += max(0, earlier(end, to).Sub(later(begin, from)))
+	}
+}

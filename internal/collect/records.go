@@ -19,7 +19,7 @@ func merge(prev *reading.Reading, next reading.Reading) reading.Reading {
 		return next
 	}
 	if next.Time.Before(prev.Time) {
-		next.Time, next.Power, next.Meters = prev.Time, prev.Power, prev.Meters
+		next.Time, next.Power, next.Meters, next.Source = prev.Time, prev.Power, prev.Meters, prev.Source
 	}
 	next.Meters = slices.Clone(next.Meters)
 	for i := range next.Meters {
@@ -65,10 +65,11 @@ func renewed(prev, next *reading.Reading, storageKept, now time.Time) []reading.
 	return records
 }
 
-// head is a record with who and where from, and nothing measured yet.
+// head is a record with who and where from, and nothing measured yet. Only
+// power ever comes from elsewhere than the gateway.
 func head(r *reading.Reading, tier reading.Tier, at time.Time) reading.Record {
 	return reading.Record{Tier: tier, Reading: reading.Reading{
-		Gateway: r.Gateway, Serial: r.Serial, Source: r.Source, Quality: r.Quality, Time: at,
+		Gateway: r.Gateway, Serial: r.Serial, Source: reading.Local, Quality: r.Quality, Time: at,
 	}}
 }
 
@@ -78,6 +79,7 @@ func powerRecord(prev, next *reading.Reading) (reading.Record, bool) {
 		return reading.Record{}, false
 	}
 	rec := head(next, reading.TierPower, next.Time)
+	rec.Source = next.Source
 	rec.Power, rec.Energy, rec.Estimated, rec.GridState = next.Power, next.Energy, next.Estimated, next.GridState
 	for _, m := range next.Meters {
 		if old := byMeter(prev.Meters, m.Kind, m.Phase); old == nil || m.Time.After(old.Time) {

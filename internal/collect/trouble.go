@@ -74,6 +74,7 @@ func (s *session) failed(l *slot, err error, now time.Time) bool {
 
 // worse counts a failure and says so when it is one of several.
 func (s *session) worse(l *slot, err error, now time.Time) {
+	s.c.missed()
 	if s.bad++; s.bad == 1 {
 		s.badSince = l.began
 	}

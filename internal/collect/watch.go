@@ -67,6 +67,9 @@ func (c *Collector) checkFresh(now time.Time) {
 func (c *Collector) reportReadings(r *reading.Reading) {
 	gateway := c.cfg.Board.Get("gateway/" + c.cfg.Serial)
 	switch {
+	case r.Quality == reading.Good && r.Source != reading.Local:
+		c.cfg.Board.Set(c.readingsName(), status.Yellow,
+			"the gateway is silent; Enphase's cloud stands in with what was measured at "+r.Time.In(c.zone).Format("15:04:05"), "")
 	case r.Quality == reading.Good:
 		c.cfg.Board.Set(c.readingsName(), status.Green, "measurements arrive", "")
 	case c.window >= freshInverters && gateway.State == status.Green:

@@ -120,6 +120,11 @@ func TestFormFaultsNameLineAndMend(t *testing.T) {
 		{"http endpoint elsewhere", "endpoints: {entrez: \"http://example.org\"}\n", "only for a loopback address"},
 		{"two gateways alike", "gateways: [{serial: \"122333444555\"}, {serial: \"122333444555\"}]\n", "stands there twice"},
 		{"replaces in a circle", "gateways: [{serial: \"122333444555\", replaces: \"122333444556\"}, {serial: \"122333444556\", replaces: \"122333444555\"}]\n", "in a circle"},
+		{"client id alone", "cloud: {enlighten: {client_id: a}}\n", "cloud.enlighten.api_key_file: is needed; client_id, client_secret and api_key come together"},
+		{"no client id", "cloud: {enlighten: {client_secret: a, api_key: b}}\n", "cloud.enlighten.client_id: is needed"},
+		{"no client secret", "cloud: {enlighten: {client_id: a, api_key: b}}\n", "cloud.enlighten.client_secret_file: is needed"},
+		{"partner without a login", "cloud: {enlighten: {app: partner, client_id: a, client_secret: b, api_key: c}}\n", "cloud.enlighten.username: is needed for a partner application"},
+		{"partner without a password", "cloud: {enlighten: {app: partner, client_id: a, client_secret: b, api_key: c, username: d}}\n", "cloud.enlighten.password_file: is needed for a partner application"},
 		{"bare ipv6", "gateways: [{serial: \"122333444555\", address: \"fd00::1\"}]\n", "IPv6 address stands in brackets"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -137,6 +142,20 @@ func TestAddressesThatPeopleWrite(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", address, err)
 		}
+	}
+}
+
+func TestApplicationsThatAreWhole(t *testing.T) {
+	for name, text := range map[string]string{
+		"none":      "cloud: {enlighten: {app: partner, plan: partner}}\n",
+		"developer": "cloud: {enlighten: {client_id: a, client_secret: b, api_key: c}}\n",
+		"partner":   "cloud: {enlighten: {app: partner, client_id: a, client_secret: b, api_key: c, username: d, password: e}}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := config.Parse("f", []byte(text)); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

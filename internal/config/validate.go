@@ -150,6 +150,33 @@ func (k *checks) cloud(c *Cloud) {
 	k.oneOf("cloud.enlighten.app", e.App, "developer", "partner")
 	k.oneOf("cloud.enlighten.plan", e.Plan, "watt", "kilowatt", "megawatt", "partner")
 	k.that(e.SystemID >= 0, "cloud.enlighten.system_id", "must not be negative")
+	k.application(e)
+}
+
+// application wants all of what the developer portal shows, or nothing: with a
+// part of it every call would fail.
+func (k *checks) application(e *Enlighten) {
+	const section = "cloud.enlighten."
+	keys := []struct {
+		name  string
+		given bool
+	}{
+		{"client_id", e.ClientID != ""},
+		{"client_secret_file", !e.ClientSecret.IsZero() || e.ClientSecretFile != ""},
+		{"api_key_file", !e.APIKey.IsZero() || e.APIKeyFile != ""},
+	}
+	some := false
+	for _, key := range keys {
+		some = some || key.given
+	}
+	for _, key := range keys {
+		k.that(key.given || !some, section+key.name,
+			"is needed; client_id, client_secret and api_key come together from the application at developer-v4.enphase.com")
+	}
+	if e.App == "partner" && some {
+		k.that(e.Username != "", section+"username", "is needed for a partner application: the installer's Enlighten login")
+		k.that(!e.Password.IsZero() || e.PasswordFile != "", section+"password_file", "is needed for a partner application: the installer's password")
+	}
 }
 
 func (k *checks) mqtt(m *MQTT) {

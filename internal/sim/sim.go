@@ -3,8 +3,9 @@
 //
 // It is made of parts that know little of each other: home (physics), page (a
 // gateway's documents), replay (recordings), gateway (the HTTP face and its
-// logins), account (the vendor's web login and token service), broker (MQTT),
-// announce (mDNS) and fault (switches). This package puts them together.
+// logins), account (the vendor's web login and token service), cloud (its
+// Monitoring API), broker (MQTT), announce (mDNS) and fault (switches). This
+// package puts them together.
 //
 // Tests use Start and the Sim's methods; programs use cmd/envoysim. It is never
 // part of the product.
@@ -22,6 +23,7 @@ import (
 	"envoyd/internal/sim/account"
 	"envoyd/internal/sim/announce"
 	"envoyd/internal/sim/broker"
+	"envoyd/internal/sim/cloud"
 	"envoyd/internal/sim/fault"
 	"envoyd/internal/sim/gateway"
 	"envoyd/internal/sim/home"
@@ -57,6 +59,8 @@ type Config struct {
 	Accept         []string                        // tokens that are good whatever they say, besides those of Sim.Tokens
 	Cloud          string                          // address of the token service; "" = none, port 0 = a free one
 	CloudTLS       bool                            // the token service speaks TLS, see account.Service.CA
+	CloudOn        net.Listener                    // instead of Cloud, for tests without a network
+	API            cloud.Config                    // details of the Monitoring API beside the token service; the home fills in the rest
 	Broker         string                          // address of the MQTT broker; "" = none, port 0 = a free one
 	BrokerListener net.Listener                    // instead of Broker
 	Alter          func(gateway.Site) gateway.Site // stands between what the gateway shows and its readers; nil = nothing does
@@ -71,6 +75,7 @@ type Sim struct {
 	Pages   *page.Gateway    // nil with a capture
 	Tokens  *jwt.Issuer      // signs what the gateway accepts
 	Account *account.Service // nil without Config.Cloud
+	Cloud   *cloud.Cloud     // the Monitoring API at Account.URL; nil without Config.Cloud or with a capture
 	Broker  *broker.Broker   // nil without Config.Broker
 
 	cfg    Config
@@ -114,14 +119,10 @@ func Start(cfg Config) (*Sim, error) {
 
 // surround starts what stands around the gateway.
 func (s *Sim) surround() error {
-	if s.cfg.Cloud != "" {
-		service, err := account.New(account.Config{
-			Address: s.cfg.Cloud, TLS: s.cfg.CloudTLS, Tokens: s.Tokens, Gateways: []string{s.Identity().Serial}, Log: s.cfg.Log,
-		})
-		if err != nil {
+	if s.cfg.Cloud != "" || s.cfg.CloudOn != nil {
+		if err := s.vendor(); err != nil {
 			return err
 		}
-		s.Account, s.close = service, append(s.close, service.Close)
 	}
 	if s.cfg.Broker != "" || s.cfg.BrokerListener != nil {
 		b, err := broker.New(broker.Config{Address: s.cfg.Broker, Listener: s.cfg.BrokerListener, Log: s.cfg.Log})
@@ -134,6 +135,34 @@ func (s *Sim) surround() error {
 		s.close = append(s.close, s.silence)
 		return s.announce(s.Gateway.Addr())
 	}
+	return nil
+}
+
+// vendor starts the token service and, where there is a home to tell of, the
+// Monitoring API beside it.
+func (s *Sim) vendor() error {
+	service, err := account.New(account.Config{
+		Address: s.cfg.Cloud, Listener: s.cfg.CloudOn, TLS: s.cfg.CloudTLS, Tokens: s.Tokens,
+		Gateways: []string{s.Identity().Serial}, Log: s.cfg.Log,
+	})
+	if err != nil {
+		return err
+	}
+	s.Account, s.close = service, append(s.close, service.Close)
+	if s.Home == nil {
+		return nil
+	}
+	api := s.cfg.API
+	api.Home, api.Identity, api.Login, api.Log = s.Home, s.Identity, service.Knows, s.cfg.Log
+	api.Production, api.Consumption = slices.Contains(s.cfg.CTs, page.Production), ""
+	switch {
+	case slices.Contains(s.cfg.CTs, page.Net):
+		api.Consumption = cloud.Net
+	case slices.Contains(s.cfg.CTs, page.Total):
+		api.Consumption = cloud.Total
+	}
+	s.Cloud = cloud.New(api)
+	s.Cloud.Mount(service.Mount)
 	return nil
 }
 
@@ -195,6 +224,7 @@ func (s *Sim) build() error {
 	if s.cfg.CTs != nil {
 		model.page.CTs = s.cfg.CTs
 	}
+	s.cfg.CTs = model.page.CTs
 	s.Home = home.New(model.home(s.cfg.Home))
 	model.page.Home, model.page.Serial, model.page.Faults = s.Home, s.cfg.Serial, s.faults
 	s.Pages = page.New(model.page)

@@ -28,7 +28,7 @@ const (
 
 // Condition is the health of one part. Names are stable: "config", "store",
 // "clock", "mqtt", "influx", "discovery", "gateway/<serial>",
-// "token/<serial>", "trust/<serial>", "readings/<gateway>".
+// "token/<serial>", "trust/<serial>", "readings/<gateway>", "cloud/enlighten".
 type Condition struct {
 	Name    string    `json:"name"`
 	State   State     `json:"state"`

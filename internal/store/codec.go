@@ -177,7 +177,9 @@ func (d *dictionary) last(i int) (reading.Record, error) {
 	return fromText(join(nil, s.skel, s.last), s.seq)
 }
 
-func stream(rec reading.Record) string { return rec.Gateway + "/" + string(rec.Tier) + "/" }
+func stream(rec reading.Record) string {
+	return rec.Gateway + "/" + string(rec.Tier) + "/" + string(rec.Source)
+}
 
 // toText writes a record in its wire form, all times in UTC.
 func toText(rec reading.Record) ([]byte, error) {

@@ -200,9 +200,8 @@ func (s *Store) replay(seg *segment) *dictionary {
 	}
 	for i := range w.dict.shapes {
 		rec, err := w.dict.last(i)
-		at := key{rec.Gateway, rec.Tier}
-		if err == nil && rec.Seq >= s.newest[at].Seq {
-			s.newest[at] = rec
+		if err == nil && rec.Seq >= s.newest[keyOf(&rec)].Seq {
+			s.remember(rec)
 		}
 	}
 	return &w.dict

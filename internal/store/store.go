@@ -79,7 +79,10 @@ type Store struct {
 type key struct {
 	gateway string
 	tier    reading.Tier
+	source  reading.Source
 }
+
+func keyOf(rec *reading.Record) key { return key{rec.Gateway, rec.Tier, rec.Source} }
 
 // recentMax is how many records are kept decoded, 3 KiB each at most.
 const recentMax = 64
@@ -118,8 +121,8 @@ func Open(cfg Config) (*Store, error) {
 // without an error the operating system has the record; an error means that
 // it is kept in memory only (it still reaches readers), or, with sequence 0,
 // that it is none: no gateway, no time, or absurdly large. A record with the
-// gateway, tier and time of the newest kept is the same record, and is not
-// kept again.
+// gateway, tier, source and time of the newest kept is the same record, and is
+// not kept again. Records of the cloud may be older than what is kept already.
 func (s *Store) Append(rec reading.Record) (seq uint64, err error) {
 	if rec.Gateway == "" || rec.Tier == "" || rec.Time.IsZero() {
 		return 0, errors.New("keeping a reading: it has no gateway, tier or time")
@@ -133,7 +136,7 @@ func (s *Store) Append(rec reading.Record) (seq uint64, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if last, ok := s.newest[key{rec.Gateway, rec.Tier}]; ok && last.Time.Equal(rec.Time) {
+	if last, ok := s.newest[keyOf(&rec)]; ok && last.Time.Equal(rec.Time) {
 		return last.Seq, nil
 	}
 	rec.Seq = s.journal.record(rec, text, s.room(), s.cursors)
@@ -145,7 +148,7 @@ func (s *Store) Append(rec reading.Record) (seq uint64, err error) {
 
 // took notes a record that is in the journal.
 func (s *Store) took(rec reading.Record) {
-	s.newest[key{rec.Gateway, rec.Tier}] = rec
+	s.remember(rec)
 	if len(s.recent) == recentMax {
 		copy(s.recent, s.recent[1:])
 		s.recent = s.recent[:recentMax-1]
@@ -154,12 +157,34 @@ func (s *Store) took(rec reading.Record) {
 	s.pending.add(rec)
 }
 
-// Last returns the newest record of a gateway's tier, also of the time before
-// a restart.
-func (s *Store) Last(gateway string, tier reading.Tier) (reading.Record, bool) {
+// remember keeps the newest record of each source. The gateway's own come in
+// their order; others also fill the past.
+func (s *Store) remember(rec reading.Record) {
+	last, known := s.newest[keyOf(&rec)]
+	if known && fills(&rec) && rec.Time.Before(last.Time) {
+		return
+	}
+	s.newest[keyOf(&rec)] = rec
+}
+
+// Last returns the newest record of a gateway's tier from any source, also of
+// the time before a restart.
+func (s *Store) Last(gateway string, tier reading.Tier) (newest reading.Record, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rec, ok := s.newest[key{gateway, tier}]
+	for at, rec := range s.newest {
+		if at.gateway == gateway && at.tier == tier && (!ok || rec.Time.After(newest.Time)) {
+			newest, ok = rec, true
+		}
+	}
+	return newest, ok
+}
+
+// LastFrom returns the newest record of a gateway's tier from one source.
+func (s *Store) LastFrom(gateway string, tier reading.Tier, source reading.Source) (reading.Record, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rec, ok := s.newest[key{gateway, tier, source}]
 	return rec, ok
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"envoyd/internal/reading"
@@ -20,28 +22,58 @@ type bucket struct {
 	count [powers]int64
 	sum   [powers]int64
 	last  [energies]reading.Value
+	// filled says that last comes from a record that fills the past after what
+	// followed it is there already.
+	filled bool
+}
+
+// cloudWeight is how many samples a record counts as that was not measured but
+// stands for its minute, as the readings of each second do.
+const cloudWeight = 60
+
+// fills reports whether a record fills the past, or may: it comes from the
+// cloud, or its power is the mean of a time in which nothing was measured.
+func fills(rec *reading.Record) bool {
+	return rec.Source != "" && rec.Source != reading.Local ||
+		slices.ContainsFunc(rec.Estimated, func(path string) bool { return strings.HasPrefix(path, "power.") })
 }
 
 func (b *bucket) add(rec *reading.Record) {
+	weight := int64(1)
+	b.filled = fills(rec)
+	if b.filled {
+		weight = cloudWeight
+	}
 	for i, f := range rec.Power.Fields() {
 		if w, ok := f.Value.Get(); ok {
-			b.count[i]++
-			b.sum[i] += milli(w)
+			b.count[i] += weight
+			b.sum[i] += weight * milli(w)
 		}
 	}
 	for i, f := range rec.Energy.Fields() {
-		b.last[i] = f.Value.Else(b.last[i])
+		b.last[i] = b.newer(f.Value, b.last[i])
 	}
 }
 
-// merge adds a later bucket.
-func (b *bucket) merge(later *bucket) {
-	for i := range b.count {
-		b.count[i] += later.count[i]
-		b.sum[i] += later.sum[i]
+// newer is the later of a count of b and what there was before: the count, if
+// it is known. One that fills the past may be the earlier of the two, and
+// lifetime counters never step down.
+func (b *bucket) newer(count, before reading.Value) reading.Value {
+	if wh, known := count.Get(); b.filled && known && wh < before.Or(wh) {
+		return before
 	}
+	return count.Else(before)
+}
+
+// merge adds a later bucket, or one that fills the past.
+func (b *bucket) merge(other *bucket) {
+	for i := range b.count {
+		b.count[i] += other.count[i]
+		b.sum[i] += other.sum[i]
+	}
+	b.filled = other.filled
 	for i := range b.last {
-		b.last[i] = later.last[i].Else(b.last[i])
+		b.last[i] = other.newer(other.last[i], b.last[i])
 	}
 }
 

@@ -33,7 +33,7 @@ func newHouse(change func(*web.Config)) *house {
 		Listen: "127.0.0.1:0", Hosts: []string{"solar.example", ""}, Hub: h.hub, Board: h.board, History: dayOf,
 		Gateways: func() []web.Gateway { return *h.gateways.Load() },
 		Daemon: func() web.Daemon {
-			return web.Daemon{Backlog: map[string]int{"influx": 3}, StoreBytes: 4096, StoreDropped: 1}
+			return web.Daemon{Backlog: map[string]int{"influx": 3}, StoreBytes: 4096, StoreDropped: 1, Cloud: cloudFacts()}
 		},
 		Version: "v1.2.3", Log: slog.New(slog.DiscardHandler),
 	}
@@ -78,6 +78,15 @@ func gatewayFacts(serial, name string) web.Gateway {
 		},
 		TokenExpires: time.Date(2027, 6, 21, 10, 0, 0, 0, time.UTC),
 		Polls:        120, Failures: 2, Refused: 1, RefusedFor: map[string]uint64{"fell": 1}, Held: 1, LatencyMs: 41.2,
+		Cloud: cloudFacts(),
+	}
+}
+
+// cloudFacts is a month in which some calls were made.
+func cloudFacts() *web.Cloud {
+	return &web.Cloud{
+		Plan: "watt", MonthUsed: 37, MonthLimit: 1000, MinuteUsed: 2, MinuteLimit: 10, UsedBy: map[string]int{"fallback": 33, "refresh": 4},
+		BlockedUntil: time.Date(2026, 6, 30, 22, 0, 0, 0, time.UTC),
 	}
 }
 

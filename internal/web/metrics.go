@@ -43,6 +43,10 @@ var (
 	backlogDesc   = desc("envoyd_backlog_records", "Records a sink has not taken yet.", "sink")
 	bytesDesc     = desc("envoyd_store_bytes", "Size of the store on disk.")
 	droppedDesc   = desc("envoyd_store_dropped_records_total", "Records dropped before every sink had them.")
+	cloudDesc     = desc("envoyd_cloud_calls", "Calls to the Enlighten cloud in this month, by what for.", "purpose")
+	minuteDesc    = desc("envoyd_cloud_calls_last_minute", "Calls to the Enlighten cloud in the last minute.")
+	limitDesc     = desc("envoyd_cloud_calls_limit", "Calls to the Enlighten cloud that the plan allows.", "period")
+	blockedDesc   = desc("envoyd_cloud_blocked_until_timestamp_seconds", "Until when Enphase wants no call.")
 	conditionDesc = desc("envoyd_condition", "Health of a part: 0 green, 1 yellow, 2 red.", "name")
 )
 
@@ -66,6 +70,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(ch, bytesDesc, float64(d.StoreBytes))
 	counter(ch, droppedDesc, float64(d.StoreDropped))
+	if d.Cloud != nil {
+		collectCloud(ch, d.Cloud)
+	}
 	gauge(ch, buildDesc, 1, c.s.cfg.Version)
 	for _, cond := range c.s.cfg.Board.Conditions() {
 		gauge(ch, conditionDesc, map[status.State]float64{status.Yellow: 1, status.Red: 2}[cond.State], cond.Name)
@@ -104,6 +111,18 @@ func collectGateway(ch chan<- prometheus.Metric, g Gateway) {
 	}
 	if !g.TokenExpires.IsZero() {
 		gauge(ch, tokenDesc, float64(g.TokenExpires.Unix()), g.Gateway)
+	}
+}
+
+func collectCloud(ch chan<- prometheus.Metric, c *Cloud) {
+	for purpose, n := range c.UsedBy {
+		gauge(ch, cloudDesc, float64(n), purpose)
+	}
+	gauge(ch, minuteDesc, float64(c.MinuteUsed))
+	gauge(ch, limitDesc, float64(c.MinuteLimit), "minute")
+	gauge(ch, limitDesc, float64(c.MonthLimit), "month")
+	if !c.BlockedUntil.IsZero() {
+		gauge(ch, blockedDesc, float64(c.BlockedUntil.Unix()))
 	}
 }
 

@@ -18,7 +18,7 @@ func (h *house) direct(path string) *httptest.ResponseRecorder {
 	return answer
 }
 
-var series = regexp.MustCompile(`(?m)^((?:enphase|envoyd)_\S*) `)
+var series = regexp.MustCompile(`(?m)^((?:enphase|envoyd)_\w*(?:\{.*\})?) `)
 
 func (h *house) series() []string {
 	var names []string

@@ -1,7 +1,8 @@
 // Package web shows what the daemon knows: the live page, the read API, the
-// stream of readings, the history, the metrics and the health. It only reads;
+// stream of readings, the history, the metrics and the health. It only reads:
 // nothing that is sent to it changes anything, so it needs no login on the
-// home network.
+// home network. The one exception, the way back from the owner's consent to
+// the cloud, wants a link that only the owner was told.
 //
 // A page in somebody's browser must not be able to read it from elsewhere:
 // only names that are ours are answered (against DNS rebinding), there is no
@@ -17,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"strconv"
 	"time"
@@ -39,7 +41,10 @@ type Config struct {
 	// nothing is.
 	Gateways func() []Gateway
 	// Daemon tells how the daemon's own parts fare. Nil: nothing is known.
-	Daemon  func() Daemon
+	Daemon func() Daemon
+	// Connect takes what a browser brings back from the owner's consent, and
+	// changes something only while a link is open for it. Nil: none ever is.
+	Connect func(query url.Values) Visit
 	Version string
 	Log     *slog.Logger
 }
@@ -61,6 +66,7 @@ type Gateway struct {
 	RefusedFor map[string]uint64 `json:"-"`
 	Held       uint64            `json:"held"` // answers of which nothing was published
 	LatencyMs  float64           `json:"latency_ms"`
+	Cloud      *Cloud            `json:"cloud,omitempty"` // the same for every gateway
 }
 
 // Daemon is how the daemon's own parts fare.
@@ -68,6 +74,18 @@ type Daemon struct {
 	Backlog      map[string]int // records not yet taken, by sink
 	StoreBytes   int64
 	StoreDropped uint64
+	Cloud        *Cloud // nil without an application
+}
+
+// Cloud is what may still be asked of the Enlighten cloud.
+type Cloud struct {
+	Plan         string         `json:"plan"`
+	MonthUsed    int            `json:"month_used"`
+	MonthLimit   int            `json:"month_limit"`
+	MinuteUsed   int            `json:"minute_used"`
+	MinuteLimit  int            `json:"minute_limit"`
+	UsedBy       map[string]int `json:"-"` // the month's by purpose, for the metrics
+	BlockedUntil time.Time      `json:"blocked_until,omitzero"`
 }
 
 // Query asks for history. Zero values are the defaults: the only gateway, the
@@ -111,6 +129,9 @@ func New(cfg Config) *Server {
 	}
 	if cfg.Daemon == nil {
 		cfg.Daemon = func() Daemon { return Daemon{} }
+	}
+	if cfg.Connect == nil {
+		cfg.Connect = func(url.Values) Visit { return Closed }
 	}
 	s := &Server{cfg: cfg, streams: make(chan struct{}, maxStreams)}
 	s.handler = s.routes()
@@ -218,5 +239,6 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /metrics", s.metrics())
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /connect/callback", s.callback)
 	return mux
 }

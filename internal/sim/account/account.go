@@ -194,6 +194,9 @@ func (s *Service) good(email, password string) bool {
 	return strings.EqualFold(email, s.cfg.Email) && password == s.cfg.Password
 }
 
+// Knows says whether a login is the account's, for what is mounted beside.
+func (s *Service) Knows(email, password string) bool { return s.good(email, password) }
+
 // owns says whether a gateway belongs to the account.
 func (s *Service) owns(serial string) bool {
 	s.mu.Lock()

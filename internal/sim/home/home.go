@@ -56,6 +56,8 @@ type Home struct {
 	offGrid   bool
 	past      []Truth // the last whole seconds, a ring once it is full
 	next      int     // where in past the next one goes
+	lived     archive // from the midnight before the start on
+	years     archive // made up, up to that midnight; empty until somebody asks
 }
 
 // New builds a home that has already lived through today's hours up to
@@ -67,6 +69,7 @@ func New(cfg Config) *Home {
 	h.count = startCounters(cfg)
 	h.now = midnightBefore(cfg.Start, cfg.Zone)
 	h.midnight = h.count
+	h.lived = archive{first: h.now.Truncate(Grain), marks: []mark{h.mark()}}
 	h.flow = h.flowAt(h.now)
 	for h.now.Add(time.Minute + 2*cfg.Report).Before(cfg.Start) { // coarse, but for the reports that can still be seen
 		h.step(time.Minute)
@@ -141,6 +144,7 @@ func (h *Home) step(d time.Duration) {
 	if !sameDay(before, h.now, h.cfg.Zone) {
 		h.newDay()
 	}
+	h.keep(before)
 	h.flow = h.flowAt(h.now)
 }
 

@@ -10,7 +10,8 @@ import (
 // batteryW is the rated power of an IQ Battery in W.
 const batteryW = 3840
 
-func batterySerial(i int) string { return fmt.Sprintf("4923%08d", 20000140+8*i) }
+// BatterySerial is the serial of the i-th IQ Battery.
+func BatterySerial(i int) string { return fmt.Sprintf("4923%08d", 20000140+8*i) }
 
 const controllerSerial = "482326107450"
 
@@ -76,7 +77,7 @@ func (v *view) battery(i int) object {
 	}
 	temp := 19 + int(math.Abs(v.BatteryW)/2000) + i%2
 	return object{
-		{"part_num", "836-01826-r76"}, {"serial_num", batterySerial(i)}, {"installed", 1722887725},
+		{"part_num", "836-01826-r76"}, {"serial_num", BatterySerial(i)}, {"installed", 1722887725},
 		{"device_status", []string{"envoy.global.ok", "prop.done"}}, {"last_rpt_date", v.Time.Unix() - 5 - (v.Time.Unix()+int64(i)*17)%90},
 		{"admin_state", 6}, {"admin_state_str", "ENCHG_STATE_READY"}, {"created_date", 1722887725}, {"img_load_date", 1722887725},
 		{"img_pnum_running", "3.0.7545_rel/31.33"}, {"bmu_fw_version", "3.8.63"}, {"communicating", true}, {"sleep_enabled", false},
@@ -115,7 +116,7 @@ func ensemblePower(v *view) (any, error) {
 	list := []object{}
 	for i := range v.Config.Batteries {
 		mw := int64(math.Round(v.BatteryW*v.iqShare()/float64(v.Config.Batteries))) * 1000
-		list = append(list, object{{"serial_num", batterySerial(i)}, {"real_power_mw", mw}, {"apparent_power_mva", mw}, {"soc", v.soc()}})
+		list = append(list, object{{"serial_num", BatterySerial(i)}, {"real_power_mw", mw}, {"apparent_power_mva", mw}, {"soc", v.soc()}})
 	}
 	return object{{"devices:", list}}, nil
 }
@@ -153,8 +154,8 @@ func secctrl(v *view) (any, error) {
 func ensembleStatus(v *view) (any, error) {
 	serials := map[string]object{}
 	for i := range v.Config.Batteries {
-		serials[batterySerial(i)] = object{
-			{"device_type", 13}, {"com_interface_str", "USB"}, {"device_id", batterySerial(i)}, {"admin_state", 6},
+		serials[BatterySerial(i)] = object{
+			{"device_type", 13}, {"com_interface_str", "USB"}, {"device_id", BatterySerial(i)}, {"admin_state", 6},
 			{"admin_state_str", "ENCHG_STATE_READY"}, {"encharge_capacity", int(v.Config.BatteryWh)}, {"encharge_rated_power", batteryW},
 		}
 	}

@@ -29,7 +29,7 @@ func apiInverters(v *view) (any, error) {
 		list = append(list, apiInverter{inv.Serial, inv.Reported.Unix(), 1, int(inv.PowerW), int(inv.MaxPowerW)})
 	}
 	for i := range v.Config.ACBatteries {
-		list = append(list, apiInverter{acbSerial(i), v.Time.Truncate(bucket).Unix(), 11, 0, 260})
+		list = append(list, apiInverter{ACBatterySerial(i), v.Time.Truncate(bucket).Unix(), 11, 0, 260})
 	}
 	if v.major() < 4 {
 		for i := range list {
@@ -39,7 +39,8 @@ func apiInverters(v *view) (any, error) {
 	return list, nil
 }
 
-func acbSerial(i int) string { return fmt.Sprintf("1220%08d", 12000001+i) }
+// ACBatterySerial is the serial of the i-th AC Battery.
+func ACBatterySerial(i int) string { return fmt.Sprintf("1220%08d", 12000001+i) }
 
 // device is an entry of /ivp/pdm/device_data.
 type device struct {
@@ -260,7 +261,7 @@ func inventory(v *view) (any, error) {
 		pcu = append(pcu, d)
 	}
 	for i := range v.Config.ACBatteries {
-		d := inventoryEntry(acbSerial(i), 11, 1610612736+256*int64(i), v.Time.Truncate(bucket).Unix())
+		d := inventoryEntry(ACBatterySerial(i), 11, 1610612736+256*int64(i), v.Time.Truncate(bucket).Unix())
 		d.acbState = &acbState{PercentFull: int(v.SoCPct), MaxCellTemp: 27, SleepMinSoc: 20, SleepMaxSoc: 30, ChargeStatus: v.storageItem().State}
 		acb = append(acb, d)
 	}

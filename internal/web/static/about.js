@@ -6,7 +6,7 @@ import { date, join, plain, since } from './format.js';
 
 const words = { green: 'works', yellow: 'needs attention', red: 'does not work' };
 const titles = {
-  account: 'Enphase account', adopt: 'Adoption', clock: 'Clock', config: 'Configuration', discovery: 'Discovery', gateway: 'Gateway',
+  account: 'Enphase account', adopt: 'Adoption', clock: 'Clock', cloud: 'Cloud', config: 'Configuration', discovery: 'Discovery', gateway: 'Gateway',
   http: 'Page', influx: 'InfluxDB', ledger: 'Counters', loop: 'Loop', mqtt: 'MQTT', password: 'Password', readings: 'Measurements',
   store: 'Store', token: 'Token', trust: 'Trust',
 };
@@ -62,6 +62,7 @@ export function showSources(gateway, reading, zone) {
     ['Address', gateway?.address],
     ['Time zone', gateway?.zone],
     ['Token valid until', gateway?.token_expires ? date(Date.parse(gateway.token_expires), zone) : undefined],
+    ['Cloud calls this month', calls(gateway?.cloud)],
     ['Answers in', gateway?.latency_ms > 0 ? join([plain(gateway.latency_ms), 'ms']) : undefined],
   ].filter(([, value]) => value);
   const sources = (gateway?.sources ?? []).map(split);
@@ -69,6 +70,11 @@ export function showSources(gateway, reading, zone) {
   show(byId('sources'), facts.length + sources.length > 0);
   pairs(byId('facts'), facts);
   pairs(byId('sources-list'), sources);
+}
+
+// calls tells how many of the month's calls to the cloud are made.
+function calls(cloud) {
+  return cloud ? `${plain(cloud.month_used)} of ${plain(cloud.month_limit)}` : undefined;
 }
 
 function split(line) {
