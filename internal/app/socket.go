@@ -43,6 +43,7 @@ func socketPath(cfg *config.Config) string {
 // startSocket serves the API and the commands' needs to the users of this
 // machine who may open the socket: the owner and the group envoyd.
 func (a *App) startSocket(ctx context.Context, g *errgroup.Group) error {
+	a.web = a.newWeb()
 	if a.opt.Dial != nil {
 		return nil
 	}

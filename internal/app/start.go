@@ -55,7 +55,7 @@ func (a *App) start(ctx context.Context, g *errgroup.Group) error {
 	g.Go(func() error { return a.state.store.Run(ctx) })
 	g.Go(func() error { a.tend(ctx); return nil })
 	for _, part := range []func(context.Context, *errgroup.Group) error{
-		a.startCloud, a.startWeb, a.startSocket, a.startMQTT, a.startInflux, a.startSites,
+		a.startCloud, a.startSocket, a.startWeb, a.startMQTT, a.startInflux, a.startSites,
 	} {
 		if err := part(ctx, g); err != nil {
 			return err

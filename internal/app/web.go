@@ -15,10 +15,18 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// startWeb serves the page and the API, unless it is switched off; the socket
-// needs its handler in any case.
+// startWeb serves the page and the API, unless it is switched off.
 func (a *App) startWeb(ctx context.Context, g *errgroup.Group) error {
-	a.web = web.New(web.Config{
+	if a.cfg.HTTP.Listen != "" {
+		g.Go(func() error { return a.web.Run(ctx) })
+	}
+	return nil
+}
+
+// newWeb makes what answers on the page's address and on the socket; the socket
+// needs its handler in any case.
+func (a *App) newWeb() *web.Server {
+	return web.New(web.Config{
 		Listen:   a.cfg.HTTP.Listen,
 		Hosts:    a.cfg.HTTP.Hosts,
 		Hub:      a.hub,
@@ -30,10 +38,6 @@ func (a *App) startWeb(ctx context.Context, g *errgroup.Group) error {
 		Version:  a.opt.Version,
 		Log:      a.opt.Log,
 	})
-	if a.cfg.HTTP.Listen != "" {
-		g.Go(func() error { return a.web.Run(ctx) })
-	}
-	return nil
 }
 
 // history asks the store.
