@@ -37,6 +37,12 @@ while read -r program package; do
 done <<<"$wanted"
 [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
 
+if [ "${1:-}" = --missing ]; then # only say what is not there
+  [ -x parts/bin/influxd ] || have influxd || packages+=(influxd)
+  echo "${packages[*]}"
+  exit 0
+fi
+
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 # Debian starts a service when its package is installed, unless this file

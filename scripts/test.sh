@@ -5,6 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ "${CI:-}" = true ]; then
   scripts/parts.sh
+else
+  missing=$(scripts/parts.sh --missing)
+  [ -z "$missing" ] || echo "test: SKIPPED are the tests that need these, which make parts installs: $missing"
 fi
 race=-race
 if ! command -v "$(go env CC)" >/dev/null 2>&1 || [ "$(go env CGO_ENABLED)" = 0 ]; then
