@@ -115,7 +115,7 @@ func TestRealPartsSeeNoLie(t *testing.T) {
 		numbers["influxd"] = append(numbers["influxd"], row[1].(float64))
 	}
 	for who, all := range numbers {
-		if len(all) < 3 {
+		if len(all) < 2 { // at most each 10 s over MQTT
 			t.Errorf("%s has %d energies", who, len(all))
 		}
 		for i, wh := range all {
