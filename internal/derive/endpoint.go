@@ -94,7 +94,7 @@ var endpoints = []Endpoint{
 		serves: func(p *Plan) bool { return p.facts.standard() && !p.facts.v1OfLostCT() },
 		slot:   slotOf(answer.ParseV1, func(s *Snapshot) *kept[answer.V1] { return &s.v1 })},
 	{Path: pathDevices, Tier: Inverters, AtLeast: time.Minute, from: "8.2.4000",
-		slot: slotOf(answer.ParseDeviceData, func(s *Snapshot) *kept[answer.DeviceData] { return &s.devices })},
+		slot: deviceSlot()},
 	{Path: pathPDM, Tier: Inverters, AtLeast: time.Minute, from: "7", worth: noProductionCT,
 		serves: func(p *Plan) bool { return p.uses(ProductionEnergy, sourcePDM) },
 		slot:   slotOf(answer.ParsePDMEnergy, func(s *Snapshot) *kept[answer.PDMEnergy] { return &s.pdm })},

@@ -27,40 +27,6 @@ type installed struct {
 	device *answer.Device // nil where device_data does not list it
 }
 
-// inverterSlot keeps the inverter list, but not one of a gateway that has just
-// started and shows 0 W for reports that it gave with their power before: a
-// measurement does not change afterwards.
-func inverterSlot() slot {
-	plain := slotOf(answer.ParseInverters, func(s *Snapshot) *kept[[]answer.InverterReport] { return &s.inverters })
-	keep := plain.keep
-	plain.keep = func(s *Snapshot, body []byte, received time.Time) error {
-		before := s.inverters
-		if err := keep(s, body, received); err != nil {
-			return err
-		}
-		if s.zeroed = zeroedReports(before.is, s.inverters.is); s.zeroed {
-			s.inverters = before
-		}
-		return nil
-	}
-	return plain
-}
-
-// zeroedReports recognises a list in which nobody reports any power, of which
-// at least one said otherwise of the same moment.
-func zeroedReports(before, now []answer.InverterReport) bool {
-	contradicted := false
-	for _, r := range now {
-		if r.PowerW.Or(0) != 0 {
-			return false
-		}
-		contradicted = contradicted || slices.ContainsFunc(before, func(b answer.InverterReport) bool {
-			return b.Serial == r.Serial && b.Time.Equal(r.Time.Time) && !r.Time.IsZero() && b.PowerW.Or(0) > 0
-		})
-	}
-	return contradicted
-}
-
 // installedInverters joins the two endpoints and leaves out AC Batteries and
 // removed devices.
 func installedInverters(s *Snapshot) []installed {

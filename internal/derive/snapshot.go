@@ -45,9 +45,7 @@ type Snapshot struct {
 	// a healthy CT, and that must not look like a CT that is gone.
 	active map[string]answer.Item
 
-	// zeroed says that the newest inverter list contradicted the one kept:
-	// every report in it had turned to 0 W without being a new one.
-	zeroed bool
+	doubt doubt // whether zeros are the night's or a restart's
 
 	// fleet is what installedInverters worked out, until an answer that
 	// matters for it comes in.
@@ -73,6 +71,9 @@ func (s *Snapshot) Put(path string, body []byte, received time.Time) error {
 		return fmt.Errorf("parsing the answer of %s: %w", path, err)
 	}
 	delete(s.missing, path)
+	if wh, ok := s.lifetimeAt(path); ok {
+		s.doubt.hear(path, wh)
+	}
 	s.changed(e)
 	return nil
 }

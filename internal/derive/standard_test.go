@@ -143,28 +143,6 @@ func TestPageOfThree(t *testing.T) {
 	}
 }
 
-// A gateway that has just started shows 0 W for reports it gave before.
-func TestReportsThatTurnToZeroAreNotBelieved(t *testing.T) {
-	list := func(watts float64, at time.Time) string {
-		return list(inverter("122000000001", at, 1, watts), inverter("122000000002", at, 1, watts))
-	}
-	id := identity("D8.3.5422")
-	s := answers{"/api/v1/production/inverters": list(200, noon), "/ivp/ensemble/inventory": "[]"}.probe(t, id)
-	p := derive.MakePlan(s)
-	put(t, s, "/api/v1/production/inverters", list(0, noon), noon.Add(time.Minute))
-	r := p.Derive(s, derive.Clock{}, noon.Add(time.Minute))
-	wantPower(t, r.Reading.Power, map[string]float64{"production_w": 400})
-	if len(r.Refused) != 1 || !r.Reading.Time.Equal(noon) {
-		t.Errorf("refused %v, time %v", r.Refused, r.Reading.Time)
-	}
-	put(t, s, "/api/v1/production/inverters", list(0, noon.Add(5*time.Minute)), noon.Add(6*time.Minute))
-	r = p.Derive(s, derive.Clock{}, noon.Add(6*time.Minute))
-	wantPower(t, r.Reading.Power, map[string]float64{"production_w": 0})
-	if len(r.Refused) != 0 {
-		t.Errorf("new reports of 0 W were refused: %v", r.Refused)
-	}
-}
-
 // What serves the energy must be asked again and again.
 func TestTheEnergysSourceIsPolled(t *testing.T) {
 	a := answers{

@@ -142,7 +142,7 @@ func TestRemovedAndSwappedInverters(t *testing.T) {
 
 // Mechanism c without CTs: the zeros of a restart, in whichever source.
 func TestZerosOfInvertersAreHeldBack(t *testing.T) {
-	for _, preset := range []sim.Preset{sim.Standard83, sim.MeteredOff} {
+	for _, preset := range []sim.Preset{sim.Standard7, sim.Standard83, sim.MeteredOff} {
 		t.Run(preset.String(), func(t *testing.T) {
 			live(t, options{Sim: sim.Config{Preset: preset, Home: home.Config{Report: 5 * time.Minute}}}, func(w *world) {
 				w.pass(15 * time.Minute)
