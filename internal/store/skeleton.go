@@ -30,7 +30,8 @@ func split(text, skel []byte, nums []int64) ([]byte, []int64) {
 		switch c := text[i]; {
 		case c == '"':
 			end := closingQuote(text, i+1)
-			if mark, n, ok := fromString(text[i+1 : end]); ok {
+			mark, n, ok := fromString(text[i+1 : end])
+			if ok && end < len(text) { // a string that is cut off would come back with its quote
 				skel, nums = append(skel, mark), append(nums, n)
 			} else {
 				skel = append(skel, text[i:min(end+1, len(text))]...)

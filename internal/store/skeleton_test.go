@@ -18,7 +18,7 @@ func FuzzSplitJoinsAgain(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if strings.ContainsAny(string(text), "\x01\x02\x03\x04\x05") { // never in JSON
-			t.Skip()
+			return
 		}
 		skel, nums := split(text, nil, nil)
 		if got := join(nil, skel, nums); string(got) != string(text) {
