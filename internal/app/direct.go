@@ -103,9 +103,6 @@ func (s *site) readOnce(ctx context.Context) Result {
 		s.app.opt.Log.Debug("no token", "serial", s.cfg.Serial, "error", err)
 	}
 	r.Reading, r.Plan, r.Err = s.collector.Once(ctx)
-	if r.Err != nil && s.refused != nil {
-		r.Err = s.refused // the collector only knows that nothing was found
-	}
 	return r
 }
 

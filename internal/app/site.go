@@ -31,7 +31,6 @@ type site struct {
 	filler    *fallback.Filler // nil without a cloud
 	wanted    chan struct{}    // closed once the gateway is known to want a token
 	once      sync.Once
-	refused   error // why find gave no address although some were heard
 }
 
 // newSite builds the parts of one gateway.
@@ -90,6 +89,7 @@ func (s *site) collectConfig() collect.Config {
 		Past:         s.past,
 		Gap:          s.gap,
 		TokenIssued:  func() time.Time { return s.keeper.Current().IssuedAt },
+		TokenComing:  s.keeper.Coming,
 		TokenDays:    s.tokenDays,
 		Backlog:      a.backlog,
 		TokenRefused: s.keeper.Refused,
@@ -158,9 +158,9 @@ func (s *site) find(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	addresses := addressesOf(heard, s.cfg.Serial)
-	if s.refused = s.app.firstUse(ctx, s.cfg, addresses); s.refused != nil {
-		s.app.board.Set("trust/"+s.cfg.Serial, status.Red, s.refused.Error(), fault.Mend(s.refused))
-		return nil, s.refused
+	if err := s.app.firstUse(ctx, s.cfg, addresses); err != nil {
+		s.app.board.Set("trust/"+s.cfg.Serial, status.Red, err.Error(), fault.Mend(err))
+		return nil, err
 	}
 	s.app.board.Forget("trust/" + s.cfg.Serial)
 	return addresses, nil

@@ -72,6 +72,9 @@ type Config struct {
 	Clock   *hostclock.Clock
 	// TokenIssued says since when the token in use is valid; nil when none is needed.
 	TokenIssued func() time.Time
+	// TokenComing says that there is no token yet, but one is being fetched and
+	// nobody need do anything about it; nil when none ever is.
+	TokenComing func() bool
 	// TokenDays says how long the gateway token lives on; nil when none is needed.
 	TokenDays func() reading.Value
 	// Backlog says how many records the slowest sink has not taken.
@@ -207,13 +210,14 @@ func (c *Collector) Wake() {
 }
 
 // rest waits, but goes on at once when woken or when there is another token
-// than before: the owner has just pasted one, or a login has brought one.
+// than before: the owner has just pasted one, or a login has brought one, or
+// has failed for good, which has to be said.
 func (c *Collector) rest(ctx context.Context, d time.Duration) {
 	const look = 200 * time.Millisecond
-	before := c.token()
+	before, coming := c.token(), c.tokenComing()
 	tick := time.NewTicker(look)
 	defer tick.Stop()
-	for end := time.Now().Add(d); time.Now().Before(end) && c.token().Equal(before); {
+	for end := time.Now().Add(d); time.Now().Before(end) && c.token().Equal(before) && c.tokenComing() == coming; {
 		c.beat()
 		select {
 		case <-ctx.Done():
@@ -231,6 +235,8 @@ func (c *Collector) token() time.Time {
 	}
 	return c.cfg.TokenIssued()
 }
+
+func (c *Collector) tokenComing() bool { return c.cfg.TokenComing != nil && c.cfg.TokenComing() }
 
 func (c *Collector) loopName() string { return "collect/" + c.cfg.Serial }
 

@@ -3,10 +3,8 @@ package collect
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
-	"envoyd/internal/backoff"
 	"envoyd/internal/fault"
 	"envoyd/internal/gateway"
 	"envoyd/internal/status"
@@ -28,23 +26,21 @@ const (
 // in, or until ctx ends. It is searched for when it does not answer where it is
 // known to be, again and again but ever less often.
 func (c *Collector) connect(ctx context.Context) (gateway.Info, bool) {
-	search := backoff.Backoff{First: 5 * time.Second, Longest: 2 * time.Minute}
-	var found []string
-	var searchAt time.Time
+	where := newSearch()
 	began := time.Now()
 	for {
-		tried := c.candidates(found)
+		tried := c.candidates(where.found)
 		info, err := c.try(ctx, tried)
-		if err != nil && c.searches() && !time.Now().Before(searchAt) {
+		if err != nil && c.searches() && where.due() {
 			c.beat()
-			found, _ = c.cfg.Find(ctx) // an error means nobody was heard; the next burst may
-			searchAt = time.Now().Add(search.Next(0))
-			info, err = c.tryFound(ctx, c.candidates(found), tried, err)
+			where.run(ctx, c.cfg.Find)
+			info, err = c.tryFound(ctx, c.candidates(where.found), tried, err)
 		}
 		if err == nil {
 			c.connected(info)
 			return info, true
 		}
+		err = tellingMore(err, where.err)
 		c.missed()
 		c.away(err, time.Since(began))
 		if c.rest(ctx, pause(err)); ctx.Err() != nil {
@@ -52,50 +48,6 @@ func (c *Collector) connect(ctx context.Context) (gateway.Info, bool) {
 		}
 	}
 }
-
-// searches reports whether the gateway may be looked for: one with a
-// configured address is there or nowhere.
-func (c *Collector) searches() bool { return c.cfg.Address == "" && c.cfg.Find != nil }
-
-// tryFound asks the addresses that were not among those tried.
-func (c *Collector) tryFound(ctx context.Context, all, tried []string, before error) (gateway.Info, error) {
-	fresh := slices.DeleteFunc(all, func(a string) bool { return slices.Contains(tried, a) })
-	if len(fresh) == 0 {
-		return gateway.Info{}, before
-	}
-	info, err := c.try(ctx, fresh)
-	if err != nil && fault.KindOf(before) > fault.KindOf(err) {
-		err = before
-	}
-	return info, err
-}
-
-func (c *Collector) remembered() string {
-	if c.cfg.Remembered == nil {
-		return ""
-	}
-	return c.cfg.Remembered()
-}
-
-// candidates lists where the gateway may be: the configured address and
-// nothing else, or the last good one and then what was found.
-func (c *Collector) candidates(found []string) []string {
-	if c.cfg.Address != "" {
-		return []string{c.cfg.Address}
-	}
-	var all []string
-	if last := c.remembered(); last != "" {
-		all = append(all, last)
-	}
-	for _, address := range found {
-		if !slices.Contains(all, address) {
-			all = append(all, address)
-		}
-	}
-	return all
-}
-
-var errNowhere = errors.New("no host on the network says it is this gateway")
 
 // try asks each address in turn and returns the first that lets us in. The
 // error that says most is kept: a refused token or a wrong key is news, an
@@ -105,7 +57,7 @@ func (c *Collector) try(ctx context.Context, addresses []string) (gateway.Info, 
 		Kind: fault.Transient,
 		Op:   "looking for gateway " + c.cfg.Serial,
 		Err:  errNowhere,
-		Mend: "Check that the gateway has power and is on the same network as this computer, or set gateways[].address.",
+		Mend: mendNowhere,
 	}
 	for i, address := range addresses {
 		c.beat()
@@ -152,6 +104,11 @@ func (c *Collector) present(info gateway.Info) {
 // and its usual restarts that is only a worry.
 func (c *Collector) away(err error, since time.Duration) {
 	if errors.Is(err, context.Canceled) {
+		return
+	}
+	if errors.Is(err, gateway.ErrNoToken) && c.tokenComing() {
+		c.cfg.Board.Set("gateway/"+c.cfg.Serial, status.Yellow,
+			"the gateway answers and waits for its token, which is being fetched from Enphase", "")
 		return
 	}
 	state := status.Red

@@ -17,8 +17,10 @@ import (
 func (c *Collector) Once(ctx context.Context) (reading.Reading, derive.Plan, error) {
 	info, err := c.try(ctx, c.candidates(nil))
 	if err != nil && fault.Is(err, fault.Transient) && c.cfg.Address == "" && c.cfg.Find != nil {
-		found, _ := c.cfg.Find(ctx) // nobody heard: try says so
-		info, err = c.try(ctx, c.candidates(found))
+		found, unheard := c.cfg.Find(ctx)
+		if info, err = c.try(ctx, c.candidates(found)); err != nil {
+			err = tellingMore(err, unheard)
+		}
 	}
 	if err != nil {
 		return reading.Reading{}, derive.Plan{}, err

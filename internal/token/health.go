@@ -18,12 +18,15 @@ const (
 const mendPaste = "Paste a new token with envoyd token set, or run envoyd token login."
 
 // problem is why there is no successor yet, in words for people.
-type problem struct{ message, mend string }
+type problem struct {
+	message, mend string
+	final         bool // until a person does something
+}
 
 func (k *Keeper) setProblem(err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.problem = &problem{message: err.Error(), mend: fault.Mend(err)}
+	k.problem = &problem{message: err.Error(), mend: fault.Mend(err), final: !fault.Is(err, fault.Transient)}
 }
 
 // health is one state with its words.

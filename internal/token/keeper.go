@@ -155,6 +155,15 @@ func (k *Keeper) usable(now time.Time) []Token {
 	return tokens
 }
 
+// Coming reports whether there is no token yet but one will be fetched without
+// anybody's help: an account is configured, and no login has ended in an answer
+// that a person has to do something about.
+func (k *Keeper) Coming() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.fetches() && len(k.usable(time.Now())) == 0 && (k.problem == nil || !k.problem.final)
+}
+
 // longest is the accepted token that ends last; zero when none is usable.
 func (k *Keeper) longest(now time.Time) Token {
 	var best Token
@@ -253,7 +262,7 @@ func (k *Keeper) due(now time.Time) (at time.Time, ok bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if s, stopped := r.Stopped[hash]; stopped {
-		k.problem = &problem{message: s.Message, mend: s.Mend}
+		k.problem = &problem{message: s.Message, mend: s.Mend, final: true}
 		return time.Time{}, false, nil
 	}
 	at = r.notBefore(k.cfg.Serial, now)

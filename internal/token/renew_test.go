@@ -265,3 +265,39 @@ func TestTimesWrittenByAWrongClockDoNotBindForEver(t *testing.T) {
 		}
 	})
 }
+
+// Coming is what tells a gateway without a token from one that will have it in
+// a moment.
+func TestATokenIsComingUntilALoginEndsForGood(t *testing.T) {
+	noAccount := func(cfg *token.KeeperConfig) { cfg.Account = token.Account{} }
+	for name, c := range map[string]struct {
+		change        func(*token.KeeperConfig)
+		before, after bool
+	}{
+		"without an account":       {noAccount, false, false},
+		"while Enphase is down":    {func(cfg *token.KeeperConfig) { cfg.Fetcher = fails(errDown) }, true, true},
+		"with the wrong password":  {func(cfg *token.KeeperConfig) { cfg.Fetcher = fails(errWrong) }, true, false},
+		"with one that is fetched": {func(cfg *token.KeeperConfig) { cfg.Fetcher = gives("owner", year) }, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := with(t.TempDir(), c.change)
+				if got := keeper(t, cfg).Coming(); got != c.before {
+					t.Errorf("before the first login: %v", got)
+				}
+				if got := runFor(t, cfg, time.Second).Coming(); got != c.after {
+					t.Errorf("after it: %v", got)
+				}
+			})
+		})
+	}
+	t.Run("not with a password that was wrong before the restart", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			cfg := with(t.TempDir(), func(cfg *token.KeeperConfig) { cfg.Fetcher = fails(errWrong) })
+			runFor(t, cfg, time.Second)
+			if runFor(t, cfg, time.Second).Coming() {
+				t.Error("one is said to be coming")
+			}
+		})
+	})
+}
