@@ -19,7 +19,7 @@
 // segment costs at most itself, a delivered one is recycled as the next file,
 // and a damaged database is filled again from the segments. SQLite holds what
 // it is good at: minutes, quarter hours, days, inverter reports, and a copy of
-// the cursors, written once in twenty minutes in one transaction with the
+// the cursors, written once an hour in one transaction with the
 // sequence it reaches to. A crash neither loses a reading there nor counts it
 // twice: everything behind that sequence is summed up anew from the segments.
 //
@@ -28,7 +28,7 @@
 // One write each second and a sync each five came to some 300 MB a day at the
 // block device. So a reading is first handed to a file on a RAM disk (see
 // spool), which outlives SIGKILL as well as the page cache does, and goes to
-// the card each 4.8 s in one direct write of a few sectors: two of those share
+// the card each 4.9 s in one direct write of a few sectors: two of those share
 // a commit, and the day costs some 150 MB. Without a RAM disk the store works
 // the same and writes more. A unit that runs it must not set RemoveIPC, which
 // empties /dev/shm between a crash and the restart.

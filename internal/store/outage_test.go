@@ -117,7 +117,7 @@ func TestReadOnlyDiskGoesOnInMemoryAndComesBack(t *testing.T) {
 }
 
 // outage makes the disk fail for a while, with readings before, during and
-// after, and wants them all. Real mounts need real time: Run beats each 4.8 s.
+// after, and wants them all. Real mounts need real time: Run beats each 4.9 s.
 func outage(t *testing.T, s *store.Store, fail, mend func()) {
 	t.Helper()
 	stop := running(s)

@@ -10,10 +10,11 @@ const (
 	// into one commit interval of ext4 (5 s from a transaction's first change,
 	// rounded up to the second), so that it writes its journal each other
 	// beat only: a third of all that reaches the card is that journal.
-	syncEvery = 4800 * time.Millisecond
+	syncEvery = 4900 * time.Millisecond
 	// foldEvery is how often minutes go to the database. Until then they are
-	// in memory, and in the segments.
-	foldEvery = 20 * time.Minute
+	// in memory, and in the segments. Each fold writes some 130 KiB whatever it
+	// folds, most of it pages of the database.
+	foldEvery = time.Hour
 	// retainAfter lets every sink register before anything is deleted.
 	retainAfter = time.Minute
 	retainEvery = 10 * time.Minute
