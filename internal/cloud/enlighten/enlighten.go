@@ -83,6 +83,7 @@ type Client struct {
 	home   *Home
 	closed map[string]closed // by endpoint
 	noWeek map[string]bool   // endpoints that refused a window of a week
+	pieces pieces            // of the window that Intervals did not finish
 }
 
 // closed is an endpoint that is not ours to ask.

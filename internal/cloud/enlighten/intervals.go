@@ -3,9 +3,7 @@ package enlighten
 import (
 	"context"
 	"errors"
-	"net/url"
 	"slices"
-	"strconv"
 	"time"
 
 	"envoyd/internal/cloud/budget"
@@ -14,6 +12,7 @@ import (
 )
 
 const (
+	quarter = 15 * time.Minute
 	day     = 24 * time.Hour
 	week    = 7 * day
 	oldData = 2*365*day - day // the series reach back two years
@@ -23,7 +22,8 @@ const (
 type Window struct{ From, To time.Time }
 
 // Windows divides the past into parts worth one call of Intervals each: the
-// newest first, a day or a week long.
+// newest first, a day or a week long. They meet on quarter hours, so that each
+// series of a whole one takes no call more than its length needs.
 func Windows(from, to time.Time) []Window {
 	var all []Window
 	size := week
@@ -31,7 +31,7 @@ func Windows(from, to time.Time) []Window {
 		size = day
 	}
 	for to.After(from) {
-		start := to.Add(-size)
+		start := to.Add(quarter - 1).Truncate(quarter).Add(-size)
 		if start.Before(from) {
 			start = from
 		}
@@ -57,8 +57,9 @@ type Span struct {
 
 // Intervals fetches the series of one window, at most a week: 5-minute
 // intervals for a home with microinverters alone, else quarter hours, the
-// microinverters' summed up. It makes all its calls or, if the budget does not
-// have them, none.
+// microinverters' summed up. It begins only if the budget has all the calls
+// that it needs. When one of them fails, the answers before it are kept: asking
+// for the same window again makes the calls that are missing.
 //
 // Consumption is what the house used, battery included, as everywhere here.
 func (c *Client) Intervals(ctx context.Context, w Window) (Span, error) {
@@ -66,6 +67,7 @@ func (c *Client) Intervals(ctx context.Context, w Window) (Span, error) {
 	if err != nil {
 		return Span{}, err
 	}
+	c.begun(w)
 	if w = w.clamp(time.Now()); !w.To.After(w.From) {
 		return Span{Window: w}, nil
 	}
@@ -85,6 +87,7 @@ func (c *Client) Intervals(ctx context.Context, w Window) (Span, error) {
 		}
 	}
 	span.Intervals = grid.intervals(h, w)
+	c.begun(Window{})
 	return span, nil
 }
 
@@ -102,7 +105,7 @@ func (w Window) clamp(now time.Time) Window {
 	return w
 }
 
-// Cost is how many calls Intervals will make for a window.
+// cost is how many calls Intervals will make for a window, at most.
 func (c *Client) cost(h Home, w Window) int {
 	n := 0
 	for _, endpoint := range sourcesOf(h) {
@@ -111,12 +114,12 @@ func (c *Client) cost(h Home, w Window) int {
 			n += int((length + c.size(endpoint, w) - 1) / c.size(endpoint, w))
 		}
 	}
-	return max(n, 1)
+	return max(n-c.answered(), 1)
 }
 
 // begin is the window's start on a quarter hour, so that the interval which
 // contains it is among the answers.
-func begin(w Window) time.Time { return w.From.Truncate(15 * time.Minute) }
+func begin(w Window) time.Time { return w.From.Truncate(quarter) }
 
 // size is the length of the windows that an endpoint is asked for.
 func (c *Client) size(endpoint string, w Window) time.Duration {
@@ -132,13 +135,7 @@ func (c *Client) size(endpoint string, w Window) time.Duration {
 func (c *Client) series(ctx context.Context, h Home, endpoint string, w Window, to *grid) error {
 	for from := begin(w); from.Before(w.To); {
 		size := c.size(endpoint, w)
-		name := map[time.Duration]string{day: "day", week: "week"}[size]
-		r := request{
-			endpoint: endpoint, path: system(h.ID, "/"+endpoint), need: budget.Need{Purpose: budget.Backfill},
-			query: url.Values{"start_at": {strconv.FormatInt(from.Unix(), 10)}, "granularity": {name}},
-		}
-		var doc seriesDoc
-		err := c.get(ctx, r, &doc)
+		doc, err := c.piece(ctx, h, piece{endpoint, from.Unix(), size}, w)
 		if size == week && errors.Is(err, ErrRange) && fault.Is(err, fault.Unsupported) {
 			c.mu.Lock()
 			c.noWeek[endpoint] = true
@@ -148,7 +145,7 @@ func (c *Client) series(ctx context.Context, h Home, endpoint string, w Window, 
 		if err != nil {
 			return err
 		}
-		to.add(&doc, sources[endpoint])
+		to.add(doc, sources[endpoint])
 		from = doc.next(from, size)
 	}
 	return nil
