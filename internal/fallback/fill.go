@@ -99,6 +99,7 @@ func (f *Filler) Add(before, after Edge) {
 // Run fills gaps until ctx ends.
 func (f *Filler) Run(ctx context.Context) {
 	for {
+		f.save() // filling may wait long for the budget
 		next := f.work(ctx)
 		f.report()
 		f.save()
@@ -146,58 +147,6 @@ func (f *Filler) work(ctx context.Context) time.Time {
 		f.replace(g)
 	}
 	return next
-}
-
-// fill fills one gap and reports whether it is done.
-func (f *Filler) fill(ctx context.Context, g *Gap) (bool, error) {
-	minutes, source := g.bridged, "counters"
-	if g.length() > resolution {
-		intervals, err := f.fetch(ctx, g)
-		if err != nil {
-			return false, err
-		}
-		if g.Tries++; !reaches(intervals, g.After.Time) && g.Tries < patience {
-			return false, nil
-		}
-		minutes, source = func() []Minute { return g.filled(intervals) }, "enlighten"
-	}
-	known, err := f.cfg.Known(ctx, g.Before.Time, g.After.Time)
-	if err != nil {
-		return false, err
-	}
-	n := 0
-	for _, m := range minutes() {
-		if known[m.Time.Unix()] {
-			// Somebody stood in; only the counters are missing. A second later,
-			// because a time that is kept already is the same record.
-			m.Power, m.Time = reading.Power{}, m.Time.Add(time.Second)
-		}
-		if err := f.cfg.Keep(m); err != nil {
-			return false, err
-		}
-		n++
-	}
-	f.cfg.Log.Info("gap filled", "from", g.Before.Time.Format(time.RFC3339), "to", g.After.Time.Format(time.RFC3339), "minutes", n, "source", source)
-	return true, nil
-}
-
-// fetch asks for all of a gap, the newest part first.
-func (f *Filler) fetch(ctx context.Context, g *Gap) ([]enlighten.Interval, error) {
-	var all []enlighten.Interval
-	for _, w := range enlighten.Windows(g.Before.Time, g.After.Time) {
-		span, err := f.cfg.Past.Intervals(ctx, w)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, span.Intervals...)
-	}
-	slices.SortFunc(all, func(a, b enlighten.Interval) int { return a.Start.Compare(b.Start) })
-	return slices.CompactFunc(all, func(a, b enlighten.Interval) bool { return a.Start.Equal(b.Start) }), nil
-}
-
-// reaches reports whether the intervals go up to a moment.
-func reaches(intervals []enlighten.Interval, to time.Time) bool {
-	return len(intervals) > 0 && !intervals[len(intervals)-1].End.Before(to.Truncate(time.Minute))
 }
 
 func (f *Filler) open() []Gap {

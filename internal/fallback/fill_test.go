@@ -46,16 +46,23 @@ type filling struct {
 	past  past
 	known map[int64]bool
 	kept  []fallback.Minute
+	seen  int // of kept, which are in known
 	path  string
 	f     *fallback.Filler
+}
+
+func (x *filling) board() *status.Board { return status.NewBoard(slog.New(slog.DiscardHandler)) }
+
+func (x *filling) keep(m fallback.Minute) error {
+	x.kept = append(x.kept, m)
+	return nil
 }
 
 func (x *filling) open(t *testing.T) {
 	t.Helper()
 	f, err := fallback.NewFiller(fallback.FillConfig{
-		Path: x.path, Past: &x.past, Board: status.NewBoard(slog.New(slog.DiscardHandler)), Name: "backfill",
+		Path: x.path, Past: &x.past, Board: x.board(), Name: "backfill", Keep: x.keep,
 		Known: func(context.Context, time.Time, time.Time) (map[int64]bool, error) { return x.known, nil },
-		Keep:  func(m fallback.Minute) error { x.kept = append(x.kept, m); return nil },
 	})
 	if err != nil {
 		t.Fatal(err)

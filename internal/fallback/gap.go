@@ -1,6 +1,7 @@
 package fallback
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -22,6 +23,7 @@ type Gap struct {
 	After  Edge      `json:"after"`
 	Tries  int       `json:"tries,omitempty"` // fetches that did not reach its end
 	Next   time.Time `json:"next,omitzero"`   // when to try again
+	Parts  []Part    `json:"parts,omitempty"` // what is fetched already, the newest first
 }
 
 func (g *Gap) length() time.Duration { return g.After.Time.Sub(g.Before.Time) }
@@ -87,22 +89,42 @@ func (g *Gap) mean() reading.Power {
 // filled fills a gap from the cloud's intervals. Its counters go from those
 // before the gap to those after it in the proportions of the intervals, so
 // that no total changes. Minutes of which the cloud knows nothing are left out.
-func (g *Gap) filled(intervals []enlighten.Interval) []Minute {
-	minutes := g.minutes()
-	shape := map[reading.Flow][]float64{}
-	for _, f := range reading.Flows() {
-		shape[f] = cumulate(weights(minutes, intervals, f))
-	}
-	var all []Minute
-	for i, at := range minutes {
-		in := intervalAt(intervals, at)
-		if in == nil {
-			continue
+// They come one by one: a year has half a million.
+func (g *Gap) filled() iter.Seq[Minute] {
+	return func(yield func(Minute) bool) {
+		minutes, intervals := g.minutes(), g.intervals()
+		shape := map[reading.Flow][]float64{}
+		for _, f := range reading.Flows() {
+			shape[f] = cumulate(weights(minutes, intervals, f))
 		}
-		m := Minute{Time: at, Source: reading.Enlighten, Power: powerOf(in), Energy: g.energyAt(at, shape, i)}
-		all = append(all, m.estimated())
+		for i, at := range minutes {
+			in := intervalAt(intervals, at)
+			if in == nil {
+				continue
+			}
+			m := Minute{Time: at, Source: reading.Enlighten, Power: powerOf(in), Energy: g.energyAt(at, shape, i)}
+			if !yield(m.estimated()) {
+				return
+			}
+		}
 	}
-	return all
+}
+
+// powers are the minutes of a part without counters, which need the whole gap.
+func (g *Gap) powers(p Part) iter.Seq[Minute] {
+	return func(yield func(Minute) bool) {
+		for _, at := range g.minutes() {
+			if at.Before(p.From) || !at.Before(p.To) {
+				continue
+			}
+			if in := intervalAt(p.Known, at); in != nil {
+				m := Minute{Time: at, Source: reading.Enlighten, Power: powerOf(in)}
+				if !yield(m.estimated()) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // energyAt is what the counters stood at: in proportion to the shape, or even.
