@@ -89,7 +89,7 @@ func BenchmarkSecond(b *testing.B) {
 	}
 	done := token{make(chan struct{})}
 	close(done.done)
-	s := newSession(p, func(message) paho.Token { return done }, nil, nil)
+	s := newSession(p, func(message) paho.Token { return done }, events{})
 	now := time.Now()
 	r := bigSite(now)
 	b.ReportAllocs()

@@ -67,7 +67,7 @@ func (p *Publisher) noPermission(ctx context.Context, err error) error {
 	if p.cfg.Username != "" {
 		who = "user " + p.cfg.Username
 	}
-	mend := "Let " + who + " write " + p.cfg.Topic + "/# and read " + p.cfg.Topic + "/check/# in the broker's access list"
+	mend := "Let " + who + " write " + p.cfg.Topic + "/# and read " + p.cfg.Topic + "/check/# and " + p.cfg.Topic + "/status in the broker's access list"
 	if p.cfg.HA.Prefix != "" {
 		mend += ", and write " + p.cfg.HA.Prefix + "/device/#"
 	}

@@ -223,10 +223,12 @@ func TestWhatNobodyKnewForAMonthIsRemoved(t *testing.T) {
 	})
 }
 
-func TestWhatWasAnnouncedIsRemembered(t *testing.T) {
+// afterAllWasAnnounced begins a life of the daemon in whose past a large home
+// was announced.
+func afterAllWasAnnounced(t *testing.T, change func(*Config), test func(t *testing.T, r *rig)) {
+	t.Helper()
 	dir := t.TempDir()
-	inDir := func(c *Config) { c.StateDir = dir }
-	bubble(t, inDir, func(t *testing.T, r *rig) {
+	bubble(t, func(c *Config) { c.StateDir = dir }, func(_ *testing.T, r *rig) {
 		finish := r.p.memory.keep(r.p.log)
 		r.start()
 		r.publish(large(time.Now()))
@@ -234,7 +236,16 @@ func TestWhatWasAnnouncedIsRemembered(t *testing.T) {
 		r.stop()
 		finish()
 	})
-	bubble(t, inDir, func(t *testing.T, r *rig) { // one inverter went while nobody watched
+	bubble(t, func(c *Config) {
+		c.StateDir = dir
+		if change != nil {
+			change(c)
+		}
+	}, test)
+}
+
+func TestAnInverterThatWentWhileNobodyWatchedIsTakenBack(t *testing.T) {
+	afterAllWasAnnounced(t, nil, func(t *testing.T, r *rig) {
 		r.start()
 		for range 30 {
 			v := large(time.Now())
@@ -250,7 +261,10 @@ func TestWhatWasAnnouncedIsRemembered(t *testing.T) {
 			t.Errorf("the key that is unknown now is not null: %v", state)
 		}
 	})
-	bubble(t, inDir, func(t *testing.T, r *rig) { // months later, and nothing is known yet
+}
+
+func TestWhatIsNotYetKnownAgainIsNotRemoved(t *testing.T) {
+	afterAllWasAnnounced(t, nil, func(t *testing.T, r *rig) {
 		r.after(100 * 24 * time.Hour)
 		r.p.since = time.Now()
 		r.start()
@@ -262,20 +276,21 @@ func TestWhatWasAnnouncedIsRemembered(t *testing.T) {
 			}
 		}
 	})
-	elsewhere := func(c *Config) {
-		inDir(c)
-		c.Gateways = func() []string { return []string{"999999999999"} }
-	}
-	bubble(t, elsewhere, func(t *testing.T, r *rig) { // the gateway is no longer configured
+}
+
+func TestAGatewayThatIsNoLongerConfiguredIsTakenBack(t *testing.T) {
+	elsewhere := func(c *Config) { c.Gateways = func() []string { return []string{"999999999999"} } }
+	afterAllWasAnnounced(t, elsewhere, func(t *testing.T, r *rig) {
 		r.start()
 		if empty := emptied(r.take()); !slices.Contains(empty, "homeassistant/device/envoyd_"+home+"/config") || !slices.Contains(empty, "envoyd/"+home+"/state") {
 			t.Errorf("emptied only %v", empty)
 		}
 	})
-	other := func(c *Config) {
-		c.StateDir, c.Topic, c.HA.Prefix = dir, "solar", ""
-	}
-	bubble(t, other, func(t *testing.T, r *rig) { // another topic, no discovery
+}
+
+func TestTopicsOfAnEarlierNameAreTakenBack(t *testing.T) {
+	renamed := func(c *Config) { c.Topic, c.HA.Prefix = "solar", "" }
+	afterAllWasAnnounced(t, renamed, func(t *testing.T, r *rig) {
 		r.start()
 		empty := emptied(r.take())
 		for _, topic := range []string{"envoyd/status", "envoyd/" + home + "/power", "envoyd/" + home + "/meter/production", "homeassistant/device/envoyd_" + home + "/config", "homeassistant/device/envoyd_" + panel + "/config"} {

@@ -13,10 +13,11 @@ import (
 // paho's own reconnecting completes tokens of messages that were never
 // delivered, so it stays off and the supervisor makes a new link.
 type link struct {
-	client paho.Client
-	lost   chan error    // why the connection ended, at most one
-	births chan struct{} // Home Assistant came up
-	drop   context.CancelFunc
+	client  paho.Client
+	lost    chan error    // why the connection ended, at most one
+	births  chan struct{} // Home Assistant came up
+	denials chan struct{} // somebody said that we are offline
+	drop    context.CancelFunc
 }
 
 // connect opens a link as clientID. With a will the broker says offline for us
@@ -26,7 +27,7 @@ func (p *Publisher) connect(ctx context.Context, clientID string, will bool) (*l
 	living, drop := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, drop)
 	defer stop()
-	l := &link{lost: make(chan error, 1), births: make(chan struct{}, 1), drop: drop}
+	l := &link{lost: make(chan error, 1), births: make(chan struct{}, 1), denials: make(chan struct{}, 1), drop: drop}
 	l.client = paho.NewClient(p.options(living, l, clientID, will))
 	connecting := l.client.Connect()
 	<-connecting.Done() // drop ends it, as do the timeouts in options
@@ -73,18 +74,31 @@ func (p *Publisher) options(living context.Context, l *link, clientID string, wi
 	return o
 }
 
-// listenForBirths subscribes to Home Assistant's status topic. A retained
-// birth is history: we have just announced everything.
-func (l *link) listenForBirths(ctx context.Context, topic string, timeout time.Duration) error {
-	return wait(ctx, l.client.Subscribe(topic, 0, func(_ paho.Client, m paho.Message) {
-		if m.Retained() || string(m.Payload()) != online {
-			return
-		}
-		select {
-		case l.births <- struct{}{}:
-		default:
+// listen subscribes to Home Assistant's status topic, unless birth is empty, and
+// to our own. What is retained is history: we are about to say everything.
+func (l *link) listen(ctx context.Context, birth, own string, timeout time.Duration) error {
+	topics := map[string]byte{own: 1}
+	if birth != "" {
+		topics[birth] = 0
+	}
+	return wait(ctx, l.client.SubscribeMultiple(topics, func(_ paho.Client, m paho.Message) {
+		up := string(m.Payload()) == online
+		switch {
+		case m.Retained():
+		case m.Topic() == own && !up:
+			signal(l.denials)
+		case m.Topic() == birth && up:
+			signal(l.births)
 		}
 	}), timeout)
+}
+
+// signal notes an event that nobody may have taken note of yet.
+func signal(events chan struct{}) {
+	select {
+	case events <- struct{}{}:
+	default:
+	}
 }
 
 // publish hands a retained message to the network. It returns when the message

@@ -23,6 +23,7 @@ type rig struct {
 	p      *Publisher
 	lost   chan error
 	births chan struct{}
+	denied chan struct{}
 	cancel context.CancelFunc
 	ended  chan error
 
@@ -64,8 +65,9 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 func (r *rig) start() {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.t.Context())
-	r.lost, r.births, r.cancel, r.ended = make(chan error, 1), make(chan struct{}, 1), cancel, make(chan error, 1)
-	s := newSession(r.p, r.send, r.lost, r.births)
+	r.lost, r.births, r.denied = make(chan error, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	r.cancel, r.ended = cancel, make(chan error, 1)
+	s := newSession(r.p, r.send, events{r.lost, r.births, r.denied})
 	go func() { r.ended <- s.run(ctx) }()
 	synctest.Wait()
 }

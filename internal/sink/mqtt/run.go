@@ -48,12 +48,14 @@ func (p *Publisher) session(ctx context.Context) error {
 	// once the daemon is to end.
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(p.limits.goodbye, l.drop) })
 	defer stop()
-	if p.cfg.HA.Prefix != "" {
-		if err := l.listenForBirths(ctx, p.cfg.HA.Status, p.limits.ack); err != nil && ctx.Err() == nil {
-			p.log.Warn("cannot listen for Home Assistant's start", "topic", p.cfg.HA.Status, "error", err)
-		}
+	birth := p.cfg.HA.Status
+	if p.cfg.HA.Prefix == "" {
+		birth = ""
 	}
-	s := newSession(p, l.publish, l.lost, l.births)
+	if err := l.listen(ctx, birth, p.topics.status(), p.limits.ack); err != nil && ctx.Err() == nil {
+		p.log.Warn("cannot listen to the broker", "topic", p.topics.status(), "birth", birth, "error", err)
+	}
+	s := newSession(p, l.publish, events{l.lost, l.births, l.denials})
 	err = s.run(ctx)
 	if ctx.Err() == nil {
 		l.abandon()

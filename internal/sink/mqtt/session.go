@@ -19,23 +19,33 @@ import (
 const (
 	birthDelay = 3 * time.Second  // at most, after at least one
 	birthPause = 30 * time.Second // also after connecting
+	// denyDelay is how soon a foreign offline is corrected. Who ends in order
+	// says several, and who says it all the time is not answered each time.
+	denyDelay = time.Second
 )
+
+// events are what a connection tells us.
+type events struct {
+	lost    <-chan error
+	births  <-chan struct{} // Home Assistant came up
+	denials <-chan struct{} // somebody said that we are offline
+}
 
 // session is one connection: what is to be said and what was.
 type session struct {
 	p         *Publisher
 	out       outbox
-	lost      <-chan error
-	births    <-chan struct{}
+	events    events
 	feeds     map[string]*feed
 	order     []string  // of feeds, sorted
 	announced time.Time // when everything was last announced
 	birthAt   time.Time // when to answer a birth; zero = none
+	denyAt    time.Time // when to say that we are here all the same; zero = no need
 }
 
-// newSession takes the connection as three things, so that tests can be one.
-func newSession(p *Publisher, send func(message) paho.Token, lost <-chan error, births <-chan struct{}) *session {
-	return &session{p: p, out: outbox{send: send}, lost: lost, births: births, feeds: map[string]*feed{}}
+// newSession takes the connection as two things, so that tests can be one.
+func newSession(p *Publisher, send func(message) paho.Token, e events) *session {
+	return &session{p: p, out: outbox{send: send}, events: e, feeds: map[string]*feed{}}
 }
 
 // run talks until ctx ends (nil) or the connection does.
@@ -52,15 +62,17 @@ func (s *session) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case err := <-s.lost:
+		case err := <-s.events.lost:
 			return lostError(err)
 		case r := <-listener.C:
 			if err := s.take(r, time.Now()); err != nil {
 				return err
 			}
 		case <-s.out.acknowledged():
-		case <-s.births:
+		case <-s.events.births:
 			s.born(time.Now())
+		case <-s.events.denials:
+			s.denied(time.Now())
 		case <-timer.C:
 		}
 		next, err := s.work(time.Now())
@@ -112,7 +124,7 @@ func (s *session) drain(ctx context.Context) error {
 		case <-ctx.Done():
 			timer.Stop()
 			return nil
-		case err := <-s.lost:
+		case err := <-s.events.lost:
 			timer.Stop()
 			return lostError(err)
 		case <-s.out.acknowledged():
@@ -142,7 +154,8 @@ func (s *session) work(now time.Time) (next time.Time, err error) {
 			s.feeds[gateway].forget()
 		}
 	}
-	next = s.birthAt
+	s.deny(now)
+	next = earliest(s.birthAt, s.denyAt)
 	for _, gateway := range s.order {
 		f := s.feeds[gateway]
 		next = earliest(next, f.work(now))
@@ -189,6 +202,28 @@ func (s *session) born(now time.Time) {
 	s.birthAt = now.Add(time.Second + rand.N(birthDelay-time.Second))
 	if soonest := s.announced.Add(s.p.limits.birthPause); s.birthAt.Before(soonest) {
 		s.birthAt = soonest
+	}
+}
+
+// denied notes that the daemon's status topic says something else than online:
+// the will of an earlier connection of ours, of which the broker has only now
+// found out that it is dead, or the goodbye of a daemon that we took over from.
+func (s *session) denied(now time.Time) {
+	if s.denyAt.IsZero() {
+		s.denyAt = now.Add(denyDelay)
+	}
+}
+
+// deny says, once it is due, that the daemon is online, and how the gateways
+// are: who takes leave does so for them, too.
+func (s *session) deny(now time.Time) {
+	if s.denyAt.IsZero() || now.Before(s.denyAt) {
+		return
+	}
+	s.denyAt = time.Time{}
+	s.out.put(message{topic: s.p.topics.status(), payload: []byte(online), qos: 1})
+	for _, gateway := range s.order {
+		s.feeds[gateway].told.status = ""
 	}
 }
 

@@ -268,7 +268,7 @@ func TestGoodbyeIsSaidForEachGatewayThatWasOnline(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(c *Config) { c.Gateways = func() []string { return []string{home, other} } }, func(t *testing.T, r *rig) {
-				s := newSession(r.p, r.send, make(chan error), make(chan struct{}))
+				s := newSession(r.p, r.send, events{})
 				ctx, cancel := context.WithCancel(t.Context())
 				ended := make(chan error, 1)
 				go func() { ended <- s.run(ctx) }()
