@@ -47,11 +47,18 @@ func (c *Collector) watch(ctx context.Context) {
 }
 
 // checkFresh publishes the last reading once more, as stale, when its power
-// has grown old; and tells the board.
+// has grown old; and tells the board, also when the reason changes later.
 func (c *Collector) checkFresh(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.last == nil || c.last.Quality == reading.Stale || now.Sub(c.renewed) <= c.window {
+	if c.last == nil {
+		return
+	}
+	if c.last.Quality == reading.Stale {
+		c.reportReadings(c.last)
+		return
+	}
+	if now.Sub(c.renewed) <= c.window {
 		return
 	}
 	old := *c.last
@@ -63,7 +70,7 @@ func (c *Collector) checkFresh(now time.Time) {
 
 // reportReadings tells the board whether measurements arrive. Microinverters
 // sleep at night: that they are silent is no alarm as long as the gateway
-// answers.
+// answers, and such a home is ready.
 func (c *Collector) reportReadings(r *reading.Reading) {
 	gateway := c.cfg.Board.Get("gateway/" + c.cfg.Serial)
 	switch {
@@ -72,14 +79,34 @@ func (c *Collector) reportReadings(r *reading.Reading) {
 			"the gateway is silent; Enphase's cloud stands in with what was measured at "+r.Time.In(c.zone).Format("15:04:05"), "")
 	case r.Quality == reading.Good:
 		c.cfg.Board.Set(c.readingsName(), status.Green, "measurements arrive", "")
-	case c.window >= freshInverters && gateway.State == status.Green:
+	case r.Source == reading.Local && c.window >= freshInverters && gateway.State != status.Red && faded(r):
 		c.cfg.Board.Set(c.readingsName(), status.Yellow,
 			"the microinverters have not reported lately, as at night", "")
+	case r.Source == reading.Local && c.window >= freshInverters && gateway.State != status.Red:
+		c.cfg.Board.Set(c.readingsName(), status.Red,
+			"the gateway answers, but its microinverters fell silent at "+r.Time.In(c.zone).Format("15:04:05")+" while they were producing",
+			"Look whether the breaker of the solar panels is on; if it is, restart the gateway.")
 	default:
 		c.cfg.Board.Set(c.readingsName(), status.Red,
 			"no new measurement since "+r.Time.In(c.zone).Format("15:04:05"),
 			"See the gateway's own condition; its numbers are shown as old until it answers.")
 	}
+}
+
+// faint is the part of their best power that microinverters still give when
+// they fall asleep at dusk, or in fog and snow.
+const faint = 0.1
+
+// faded reports whether the last that the microinverters said was that there
+// is hardly any light. Nothing else tells night from a failure: where the house
+// stands is not known.
+func faded(r *reading.Reading) bool {
+	last, best := 0.0, 0.0
+	for _, i := range r.Inverters {
+		last += i.PowerW.Or(0)
+		best += i.MaxPowerW.Or(0)
+	}
+	return best == 0 || last <= faint*best
 }
 
 func (c *Collector) readingsName() string { return "readings/" + c.cfg.Gateway }

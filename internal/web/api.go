@@ -176,10 +176,12 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 	answer(w, code, map[string]any{"conditions": conditions})
 }
 
+// readyz answers 503 while no gateway's power is fresh. One whose readings are
+// yellow has none to give, because it is night.
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	code := http.StatusServiceUnavailable
 	for _, r := range s.cfg.Hub.All() {
-		if r.Quality == reading.Good {
+		if r.Quality == reading.Good || s.cfg.Board.Get("readings/"+r.Gateway).State == status.Yellow {
 			code = http.StatusOK
 		}
 	}

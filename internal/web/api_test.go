@@ -216,6 +216,14 @@ func TestReadyWhileAReadingIsFresh(t *testing.T) {
 	if answer := h.direct("/healthz"); answer.Code != http.StatusOK {
 		t.Errorf("healthz, though only the outside fails: %d", answer.Code)
 	}
+	h.board.Set("readings/"+home, status.Yellow, "the microinverters sleep", "")
+	if answer := h.direct("/readyz"); answer.Code != http.StatusOK {
+		t.Errorf("at night: %d", answer.Code)
+	}
+	h.board.Set("readings/"+home, status.Red, "they fell silent at noon", "Look at the breaker.")
+	if answer := h.direct("/readyz"); answer.Code != http.StatusServiceUnavailable {
+		t.Errorf("with inverters that fail: %d", answer.Code)
+	}
 }
 
 func TestHealthFollowsOurOwnLoops(t *testing.T) {
