@@ -34,6 +34,7 @@ type session struct {
 	key           string // of the gateway that gave it
 	begun         time.Time
 	opened        map[string]bool // pages that it has opened
+	proof         question        // the last of them that is fast: it tells whether the session lives
 }
 
 // fits reports whether the session is one for this token.
@@ -59,10 +60,18 @@ func (s session) mayBeLost(q question, l *link) bool {
 	return s.opened[q.path] || s.key != l.key.SHA256 || time.Since(s.begun) >= freshFor
 }
 
+// open notes that the session has opened a page.
+func (s *session) open(q question) {
+	s.opened[q.path] = true
+	if !q.slow && q.method == http.MethodGet {
+		s.proof = q
+	}
+}
+
 // askWithToken asks q as firmware 7 and later want it. A 401 usually means that
 // the session went, not the token, so it is renewed once; if the login is good
 // and the page still refuses, the role is too low for it. That is known without
-// asking again when the login has just been good.
+// another login when the last one is fresh and a page it opened is still open.
 func (c *Client) askWithToken(ctx context.Context, q question) (reply, error) {
 	token := c.cfg.Token()
 	if token.IsZero() {
@@ -77,16 +86,30 @@ func (c *Client) askWithToken(ctx context.Context, q question) (reply, error) {
 		}
 	}
 	r, err := c.ask(ctx, q, c.session.authorize)
-	if err == nil && denied(r) && c.session.mayBeLost(q, c.link) {
-		if err := c.login(ctx, token); err != nil {
-			return reply{}, err
-		}
-		r, err = c.ask(ctx, q, c.session.authorize)
+	if err == nil && denied(r) {
+		r, err = c.askAgain(ctx, q, token, r)
 	}
 	if err == nil && !denied(r) {
-		c.session.opened[q.path] = true
+		c.session.open(q)
 	}
 	return r, err
+}
+
+// askAgain asks a page that refused once more after a new login, unless the
+// session has not been lost: then the refusal stands.
+func (c *Client) askAgain(ctx context.Context, q question, token secret.Text, refusal reply) (reply, error) {
+	if !c.session.mayBeLost(q, c.link) {
+		if c.session.proof.path == "" {
+			return refusal, nil
+		}
+		if r, err := c.ask(ctx, c.session.proof, c.session.authorize); err != nil || !denied(r) {
+			return refusal, err
+		}
+	}
+	if err := c.login(ctx, token); err != nil {
+		return reply{}, err
+	}
+	return c.ask(ctx, q, c.session.authorize)
 }
 
 func denied(r reply) bool {

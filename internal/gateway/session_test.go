@@ -52,7 +52,9 @@ func TestTokenAndCookieGoWithEachRequest(t *testing.T) {
 	}
 }
 
-// forgets makes a page that wants the newest of the cookies it has given.
+const late = "/ivp/late"
+
+// forgets makes two pages that want the newest of the cookies it has given.
 func forgets(f *fake) (forget func()) {
 	logins, good := 0, ""
 	f.page(checkJWT, func(w http.ResponseWriter, _ *http.Request) {
@@ -60,13 +62,15 @@ func forgets(f *fake) (forget func()) {
 		good = fmt.Sprintf("sessionId=s%d", logins)
 		w.Header().Set("Set-Cookie", good+"; Path=/; Secure; HttpOnly")
 	})
-	f.page(meters, func(w http.ResponseWriter, r *http.Request) {
+	guarded := func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Cookie") != good {
 			deny(w, r)
 			return
 		}
 		_, _ = fmt.Fprint(w, "[]")
-	})
+	}
+	f.page(meters, guarded)
+	f.page(late, guarded)
 	return func() { good = "none" }
 }
 
@@ -113,6 +117,29 @@ func TestPagesThatRefuseDoNotEachCostALogin(t *testing.T) {
 	}
 	if n := len(f.told("/ivp/0")); n != 3 {
 		t.Errorf("the first page was asked %d times, want 3: again after the new login", n)
+	}
+}
+
+// A gateway that restarts right after a login forgets it. What is then asked
+// for the first time must not count as forbidden: it would be left out for a day.
+func TestASessionLostRightAfterTheLoginIsNotTakenForALowRole(t *testing.T) {
+	f := newFake(t, "7.0.88")
+	forget := forgets(f)
+	f.page("/ivp/never", deny)
+	c := newClient(t, nil)
+	connect(t, c, f.address)
+	if _, err := c.Get(t.Context(), meters, false); err != nil {
+		t.Fatal(err)
+	}
+	forget()
+	if _, err := c.Get(t.Context(), late, false); err != nil {
+		t.Errorf("a page of the lost session: %v", err)
+	}
+	if _, err := c.Get(t.Context(), "/ivp/never", false); !errors.Is(err, gateway.ErrNotAllowed) {
+		t.Errorf("a forbidden page: %v", err)
+	}
+	if n := len(f.told(checkJWT)); n != 2 {
+		t.Errorf("%d logins, want 2: none for the page that is forbidden", n)
 	}
 }
 
