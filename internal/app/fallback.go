@@ -52,25 +52,37 @@ func (s *site) standIns() string {
 	return standIns
 }
 
-var errOtherHome = errors.New("the home that the cloud was granted for has another gateway")
+var errShared = errors.New("the cloud knows this gateway only together with another that is read here")
 
-// Latest asks the cloud for the present power. Of several gateways it knows
-// only the one that the consent was given for.
+// Latest asks the cloud for the present power of the gateway's system.
 func (s *site) Latest(ctx context.Context, since time.Time) (enlighten.Sample, error) {
 	if err := s.covered(ctx); err != nil {
 		return enlighten.Sample{}, err
 	}
-	return s.app.cloud.Latest(ctx, since)
+	return s.cloud.Latest(ctx, since)
 }
 
-// covered returns an error when the cloud was granted for another gateway.
+// cloudFor is the way to the cloud for one gateway: of several each has its own
+// system, or none.
+func (a *App) cloudFor(serial string) *enlighten.Client {
+	if a.cloud == nil || len(a.cfg.Gateways) < 2 {
+		return a.cloud
+	}
+	return a.cloud.For(serial)
+}
+
+// covered returns an error when the cloud has no values of this gateway alone:
+// those of a system with two that are read here would count twice.
 func (s *site) covered(ctx context.Context) error {
-	if len(s.app.cfg.Gateways) < 2 {
+	all := s.app.cfg.Gateways
+	if len(all) < 2 {
 		return nil
 	}
-	h, err := s.app.cloud.Home(ctx)
-	if err == nil && !slices.Contains(h.Gateways, s.cfg.Serial) {
-		err = &fault.Error{Kind: fault.Unsupported, Op: "asking the cloud for gateway " + s.cfg.Serial, Err: errOtherHome}
+	h, err := s.cloud.Home(ctx)
+	for _, g := range all {
+		if err == nil && installation(all, g) != s.gateway && slices.Contains(h.Gateways, g.Serial) {
+			err = &fault.Error{Kind: fault.Unsupported, Op: "asking the cloud for gateway " + s.cfg.Serial, Err: errShared}
+		}
 	}
 	return err
 }
@@ -122,7 +134,7 @@ func (s *site) Intervals(ctx context.Context, w enlighten.Window) (enlighten.Spa
 	if err := s.covered(ctx); err != nil {
 		return enlighten.Span{}, err
 	}
-	return s.app.cloud.Intervals(ctx, w)
+	return s.cloud.Intervals(ctx, w)
 }
 
 // known lists the minutes of the history that have power.

@@ -49,7 +49,7 @@ func (s *site) seedDays(ctx context.Context) (int, error) {
 	if err := s.covered(ctx); err != nil {
 		return 0, err
 	}
-	days, err := s.app.cloud.Daily(ctx)
+	days, err := s.cloud.Daily(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"envoyd/internal/cloud/enlighten"
 	"envoyd/internal/collect"
 	"envoyd/internal/config"
 	"envoyd/internal/discover"
@@ -28,8 +29,9 @@ type site struct {
 	client    *gateway.Client
 	keeper    *token.Keeper
 	collector *collect.Collector
-	filler    *fallback.Filler // nil without a cloud
-	wanted    chan struct{}    // closed once the gateway is known to want a token
+	cloud     *enlighten.Client // nil without an application
+	filler    *fallback.Filler  // nil without a cloud
+	wanted    chan struct{}     // closed once the gateway is known to want a token
 	once      sync.Once
 }
 
@@ -64,6 +66,7 @@ func (a *App) newSite(g config.Gateway) (*site, error) {
 		return nil, err
 	}
 	s.keeper = keeper
+	s.cloud = a.cloudFor(g.Serial)
 	s.openFiller()
 	s.collector = collect.New(s.collectConfig())
 	a.resume(s.gateway)

@@ -84,6 +84,10 @@ type Client struct {
 	closed map[string]closed // by endpoint
 	noWeek map[string]bool   // endpoints that refused a window of a week
 	pieces pieces            // of the window that Intervals did not finish
+
+	first   *Client // For: where the home that was connected is; else nil
+	gateway string  // For: whose home this is
+	failed  search
 }
 
 // closed is an endpoint that is not ours to ask.

@@ -132,6 +132,9 @@ func (doc *devicesDoc) home(s System) Home {
 // Home returns the system in use: from disk, or asked for the first time, and
 // again every two months.
 func (c *Client) Home(ctx context.Context) (Home, error) {
+	if c.first != nil {
+		return c.own(ctx)
+	}
 	c.mu.Lock()
 	known := c.home
 	c.mu.Unlock()
@@ -208,7 +211,7 @@ func (c *Client) useHome(h Home) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.home = &h
-	if c.cfg.Zone == nil && h.Location() != time.UTC {
+	if c.cfg.Zone == nil && c.first == nil && h.Location() != time.UTC {
 		c.budget.SetZone(h.Location())
 	}
 }
