@@ -1,6 +1,7 @@
 package outage_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,20 +23,25 @@ import (
 	"envoyd/internal/secret"
 	"envoyd/internal/sim"
 	"envoyd/internal/sim/cloud"
+	"envoyd/internal/sim/home"
 	"envoyd/internal/store"
 )
 
 // Addresses in the bubble's network.
 const (
-	gatewayAt = "127.0.0.1:8443"
-	influxAt  = "127.0.0.1:8086"
+	gatewayPort = 8443 // of the first; those of the others follow
+	influxAt    = "127.0.0.1:8086"
+	vendorAt    = "127.0.0.1:9443"
 )
 
 // bubble is a house on fake time with a daemon, a cloud and a database in it.
 type bubble struct {
 	t    *testing.T
 	dir  string
-	sim  *sim.Sim
+	plan string
+	sim  *sim.Sim   // the first gateway
+	sims []*sim.Sim // all of them, each with a system of its own
+	api  *vendor
 	net  map[string]*sim.Memory
 	log  *e2e.Log
 	stop context.CancelFunc
@@ -46,33 +52,44 @@ type bubble struct {
 	twice []string
 }
 
+// place says what stands in a bubble.
+type place struct {
+	begin   time.Time
+	zone    *time.Location
+	serials []string // of the gateways; nil = the default one
+	plan    string   // of the cloud's calls; "" = partner
+	preset  sim.Preset
+}
+
 // inBubble builds the house at a moment; reports take as long as in reality
 // until they are in the cloud.
 func inBubble(t *testing.T, begin time.Time, story func(b *bubble)) {
 	t.Helper()
+	inPlace(t, place{begin: begin}, story)
+}
+
+// inPlace builds a house with one gateway or more.
+func inPlace(t *testing.T, p place, story func(b *bubble)) {
+	t.Helper()
+	if p.serials == nil {
+		p.serials = []string{sim.DefaultSerial}
+	}
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Until(begin))
-		b := &bubble{t: t, dir: dir, log: &e2e.Log{}, lines: map[string]string{}, net: map[string]*sim.Memory{
-			gatewayAt: sim.NewMemory(), influxAt: sim.NewMemory(),
+		time.Sleep(time.Until(p.begin))
+		b := &bubble{t: t, dir: dir, plan: cmp.Or(p.plan, "partner"), log: &e2e.Log{}, lines: map[string]string{}, net: map[string]*sim.Memory{
+			influxAt: sim.NewMemory(), vendorAt: sim.NewMemory(),
 		}}
-		vendor := sim.NewMemory()
-		s, err := sim.Start(sim.Config{
-			Listener: b.net[gatewayAt], CloudOn: vendor,
-			API: cloud.Config{Partner: true, Upload: 15 * time.Minute, Delay: 3 * time.Minute},
-		})
-		if err != nil {
-			t.Fatal(err)
+		for i, serial := range p.serials {
+			b.addHome(i, serial, p)
 		}
-		b.sim = s
-		b.net[strings.TrimPrefix(s.Account.URL(), "http://")] = vendor
-		server := &http.Server{Handler: http.HandlerFunc(b.take)} //nolint:gosec // in memory
-		ended := make(chan struct{})
-		go func() { defer close(ended); _ = server.Serve(b.net[influxAt]) }()
+		b.sim, b.api = b.sims[0], newVendor(b.sims)
+		stop := []func(){serve(b.net[influxAt], http.HandlerFunc(b.take)), serve(b.net[vendorAt], b.api)}
 		defer func() {
 			b.halt()
-			_ = server.Shutdown(context.Background()) // nobody asks any more
-			<-ended
+			for _, end := range stop {
+				end() // nobody asks any more
+			}
 			b.end()
 		}()
 		b.connect()
@@ -80,10 +97,42 @@ func inBubble(t *testing.T, begin time.Time, story func(b *bubble)) {
 	})
 }
 
+// addHome builds a home; the second has other clouds and fewer inverters.
+func (b *bubble) addHome(i int, serial string, p place) {
+	b.t.Helper()
+	at := fmt.Sprintf("127.0.0.1:%d", gatewayPort+i)
+	b.net[at] = sim.NewMemory()
+	s, err := sim.Start(sim.Config{
+		Listener: b.net[at], CloudOn: sim.NewMemory(), Serial: serial, Preset: p.preset,
+		Home: home.Config{Zone: p.zone, Seed: uint64(i), Inverters: 20 - 12*i},
+		API: cloud.Config{
+			Partner: true, Upload: 15 * time.Minute, Delay: 3 * time.Minute,
+			System: int64(cloud.DefaultSystem + 100*i), Client: "application", Secret: "of-the-application", Key: "of-the-calls",
+		},
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.sims = append(b.sims, s)
+}
+
+// serve answers on a network until it is told to stop.
+func serve(on net.Listener, h http.Handler) (stop func()) {
+	server := &http.Server{Handler: h} //nolint:gosec // in memory
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = server.Serve(on) }()
+	return func() {
+		_ = server.Shutdown(context.Background())
+		<-ended
+	}
+}
+
 // end takes the house down.
 func (b *bubble) end() {
-	if err := b.sim.Close(); err != nil {
-		b.t.Error("closing the simulated home:", err)
+	for _, s := range b.sims {
+		if err := s.Close(); err != nil {
+			b.t.Error("closing the simulated home:", err)
+		}
 	}
 	for _, n := range b.net {
 		_ = n.Close() // never fails
@@ -126,31 +175,38 @@ func (b *bubble) take(w http.ResponseWriter, r *http.Request) {
 // connect gives access to the cloud and writes the configuration.
 func (b *bubble) connect() {
 	b.t.Helper()
-	api, state := b.sim.Cloud, filepath.Join(b.dir, "state")
+	api, state := b.sim.Cloud, b.state()
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		b.t.Fatal(err)
 	}
 	client, err := enlighten.New(enlighten.Config{
-		App: "partner", ClientID: api.Client(), ClientSecret: secret.New(api.Secret()), APIKey: secret.New(api.Key()), Plan: "partner",
+		App: "partner", ClientID: api.Client(), ClientSecret: secret.New(api.Secret()), APIKey: secret.New(api.Key()), Plan: b.plan,
 		Username: cloud.InstallerEmail, Password: secret.New(cloud.InstallerPassword),
-		URL: b.sim.Account.URL(), Dir: state, Transport: &http.Transport{DialContext: b.dial, DisableKeepAlives: true},
+		URL: "http://" + vendorAt, Dir: state, Transport: &http.Transport{DialContext: b.dial, DisableKeepAlives: true},
 	})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	defer client.Close()
-	if _, err := client.Connect(context.Background(), enlighten.Consent{Gateways: []string{sim.DefaultSerial}}); err != nil {
+	var serials, gateways []string
+	for i, s := range b.sims {
+		token := fmt.Sprintf("token-%d", i)
+		b.file(token, s.Token())
+		serials = append(serials, s.Identity().Serial)
+		gateways = append(gateways, fmt.Sprintf("{serial: %q, name: Home %d, address: \"127.0.0.1:%d\", token_file: %s}",
+			s.Identity().Serial, i, gatewayPort+i, filepath.Join(b.dir, token)))
+	}
+	if _, err := client.Connect(context.Background(), enlighten.Consent{Gateways: serials}); err != nil {
 		b.t.Fatal(err)
 	}
-	b.file("token", b.sim.Token())
-	b.file("envoyd.yaml", fmt.Sprintf(`gateways: [{serial: %q, name: Home, address: %q, token_file: %s}]
+	b.file("envoyd.yaml", fmt.Sprintf(`gateways: [%s]
 poll: {meters: 10s, batteries: 30s}
 endpoints: {api: %q}
-cloud: {enlighten: {app: partner, plan: partner, client_id: %q, client_secret: %q, api_key: %q, username: %q, password: %q}}
+cloud: {enlighten: {app: partner, plan: %s, client_id: %q, client_secret: %q, api_key: %q, username: %q, password: %q}}
 influx: {url: "http://%s", org: home, bucket: solar, token: x}
 store: {path: %s}
 http: {listen: ""}
-`, sim.DefaultSerial, gatewayAt, filepath.Join(b.dir, "token"), b.sim.Account.URL(),
+`, strings.Join(gateways, ", "), "http://"+vendorAt, b.plan,
 		api.Client(), api.Secret(), api.Key(), cloud.InstallerEmail, cloud.InstallerPassword, influxAt, state))
 }
 
@@ -182,14 +238,23 @@ func (b *bubble) halt() {
 	b.stop = nil
 }
 
-// history reads the store of a daemon that was stopped.
+// history reads the minutes of the first gateway from the store of a daemon
+// that was stopped.
 func (b *bubble) history(from, to time.Time) store.Series {
 	b.t.Helper()
-	s, err := store.Open(store.Config{Dir: filepath.Join(b.dir, "state")})
+	return b.stored(store.Query{Gateway: b.sim.Identity().Serial, From: from, To: to, Step: time.Minute})
+}
+
+func (b *bubble) state() string { return filepath.Join(b.dir, "state") }
+
+// stored reads the store of a daemon that was stopped.
+func (b *bubble) stored(q store.Query) store.Series {
+	b.t.Helper()
+	s, err := store.Open(store.Config{Dir: b.state()})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	h, err := s.History(context.Background(), store.Query{From: from, To: to, Step: time.Minute})
+	h, err := s.History(context.Background(), q)
 	if err != nil {
 		b.t.Fatal(err)
 	}
