@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"errors"
 	"net/http"
@@ -46,95 +47,112 @@ func nothingLeaked(t *testing.T, f *fake) {
 	}
 }
 
+// stranger is a host that asks for secrets, and a client that is to meet it.
+type stranger struct {
+	firmware string                                         // 8.2.4345 by default
+	change   func(f *fake)                                  // of the host, before anybody knows it
+	client   func(t *testing.T, f *fake, c *gateway.Config) // what the client knows
+	want     error                                          // nil is any
+	unasked  bool                                           // not even connected to
+}
+
+// remembers knows the serial by the key of a host.
+func remembers(t *testing.T, f *fake, c *gateway.Config) {
+	t.Helper()
+	c.Book = trust.Memory()
+	if err := c.Book.Repin(serial, trust.KeyOf(f.cert.Leaf), f.address); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func remembersAnother(t *testing.T, _ *fake, c *gateway.Config) {
+	remembers(t, newFake(t, "8.2.4345"), c)
+}
+
+func pinOf(f *fake) []string { return []string{trust.KeyOf(f.cert.Leaf).SHA256} }
+
+func serialIs(serial string) func(*fake) {
+	return func(f *fake) { f.set(func() { f.serial = serial }) }
+}
+
+const oddSerial = "122333444555/../../info"
+
+// strangersByHTTPS prove nothing, whatever they say.
+var strangersByHTTPS = map[string]stranger{
+	"with another serial":                    {change: serialIs("122333444556"), want: gateway.ErrOtherSerial},
+	"with another key than the remembered":   {client: remembersAnother, want: trust.ErrOtherKey},
+	"with another key and a higher firmware": {firmware: "9.9.9999", client: remembersAnother, want: trust.ErrOtherKey},
+	"with another key than the configured, though it is remembered": {
+		client: func(t *testing.T, f *fake, c *gateway.Config) {
+			remembers(t, f, c)
+			c.Pins = pinOf(newFake(t, "8"))
+		},
+		want: trust.ErrOtherKey,
+	},
+	"with a path in the serial": {
+		change: serialIs(oddSerial), unasked: true,
+		client: func(_ *testing.T, _ *fake, c *gateway.Config) { c.Serial = oddSerial },
+	},
+	"that claims a serial with a path": {change: serialIs(serial + "/x"), want: gateway.ErrNotAGateway},
+	"with a digest": {
+		change: func(f *fake) { f.page("/info", answers(200, infoXML(serial, "5.0.62"))) },
+		client: func(_ *testing.T, _ *fake, c *gateway.Config) { noToken(c) },
+		want:   gateway.ErrNotAllowed,
+	},
+}
+
+// strangersByHTTP are not even connected to.
+var strangersByHTTP = map[string]stranger{
+	"while there is a token": {},
+	"while a key is configured": {client: func(_ *testing.T, f *fake, c *gateway.Config) {
+		noToken(c)
+		c.Pins = pinOf(f)
+	}},
+	"after HTTPS": {client: func(t *testing.T, f *fake, c *gateway.Config) {
+		noToken(c)
+		remembers(t, f, c)
+	}},
+}
+
 func TestNoSecretReachesAnotherHost(t *testing.T) {
-	pinOf := func(f *fake) []string { return []string{trust.KeyOf(f.cert.Leaf).SHA256} }
-	knows := func(t *testing.T, f *fake) *trust.Book {
-		b := trust.Memory()
-		if err := b.Repin(serial, trust.KeyOf(f.cert.Leaf), f.address); err != nil {
-			t.Fatal(err)
+	for name, s := range strangersByHTTPS {
+		t.Run("by HTTPS "+name, func(t *testing.T) { s.meet(t, "") })
+	}
+	for name, s := range strangersByHTTP {
+		s.firmware, s.want, s.unasked = "5.0.62", gateway.ErrPlainHTTP, true
+		t.Run("by HTTP "+name, func(t *testing.T) { s.meet(t, "http://") })
+	}
+}
+
+// meet goes as far with the host as it lets us.
+func (s stranger) meet(t *testing.T, scheme string) {
+	t.Helper()
+	f := bait(newFake(t, cmp.Or(s.firmware, "8.2.4345")))
+	if s.change != nil {
+		s.change(f)
+	}
+	c := newClient(t, func(c *gateway.Config) {
+		if s.client != nil {
+			s.client(t, f, c)
 		}
-		return b
+	})
+	err := try(t, c, scheme+f.address)
+	if err == nil || s.want != nil && !errors.Is(err, s.want) {
+		t.Errorf("got %v, want %v", err, s.want)
 	}
-	tests := map[string]func(t *testing.T) (*fake, *gateway.Client, error){
-		"with another serial": func(t *testing.T) (*fake, *gateway.Client, error) {
-			f := bait(newFake(t, "8.2.4345"))
-			f.set(func() { f.serial = "122333444556" })
-			return f, newClient(t, nil), gateway.ErrOtherSerial
-		},
-		"with another key than the remembered": func(t *testing.T) (*fake, *gateway.Client, error) {
-			f := bait(newFake(t, "8.2.4345"))
-			b := knows(t, newFake(t, "8.2.4345"))
-			return f, newClient(t, func(c *gateway.Config) { c.Book = b }), trust.ErrOtherKey
-		},
-		"with another key and a higher firmware": func(t *testing.T) (*fake, *gateway.Client, error) {
-			f := bait(newFake(t, "9.9.9999"))
-			b := knows(t, newFake(t, "8.2.4345"))
-			return f, newClient(t, func(c *gateway.Config) { c.Book = b }), trust.ErrOtherKey
-		},
-		"with another key than the configured": func(t *testing.T) (*fake, *gateway.Client, error) {
-			f := bait(newFake(t, "8.2.4345"))
-			b := knows(t, f) // what is remembered does not help
-			return f, newClient(t, func(c *gateway.Config) { c.Book, c.Pins = b, pinOf(newFake(t, "8")) }), trust.ErrOtherKey
-		},
-		"with a path in the serial": func(t *testing.T) (*fake, *gateway.Client, error) {
-			f := bait(newFake(t, "8.2.4345"))
-			odd := "122333444555/../../info"
-			f.set(func() { f.serial = odd })
-			return f, newClient(t, func(c *gateway.Config) { c.Serial = odd }), nil
-		},
-		"that claims a serial with a path": func(t *testing.T) (*fake, *gateway.Client, error) {
-			f := bait(newFake(t, "8.2.4345"))
-			f.set(func() { f.serial = serial + "/x" })
-			return f, newClient(t, nil), gateway.ErrNotAGateway
-		},
-		"by http:// while there is a token": func(t *testing.T) (*fake, *gateway.Client, error) {
-			f := bait(newFake(t, "5.0.62"))
-			f.address = "http://" + f.address
-			return f, newClient(t, nil), gateway.ErrPlainHTTP
-		},
-		"by http:// while a key is configured": func(t *testing.T) (*fake, *gateway.Client, error) {
-			f := bait(newFake(t, "5.0.62"))
-			f.address = "http://" + f.address
-			return f, newClient(t, func(c *gateway.Config) { noToken(c); c.Pins = pinOf(f) }), gateway.ErrPlainHTTP
-		},
-		"by http:// after HTTPS": func(t *testing.T) (*fake, *gateway.Client, error) {
-			f := bait(newFake(t, "5.0.62"))
-			b := knows(t, f)
-			f.address = "http://" + f.address
-			return f, newClient(t, func(c *gateway.Config) { noToken(c); c.Book = b }), gateway.ErrPlainHTTP
-		},
-		"by HTTPS with a digest": func(t *testing.T) (*fake, *gateway.Client, error) {
-			f := bait(newFake(t, "8.2.4345"))
-			f.page("/info", answers(200, infoXML(serial, "5.0.62")))
-			return f, newClient(t, noToken), gateway.ErrNotAllowed
-		},
-		"with another gateway's token": func(t *testing.T) (*fake, *gateway.Client, error) {
-			f := bait(newFake(t, "8.2.4345"))
-			return f, newClient(t, func(c *gateway.Config) {
-				c.Token = func() secret.Text { return jwt("122333444556") }
-			}), gateway.ErrTokenForeign
-		},
+	nothingLeaked(t, f)
+	if s.unasked && f.conns != 0 {
+		t.Errorf("%d connections", f.conns)
 	}
-	for name, set := range tests {
-		t.Run(name, func(t *testing.T) {
-			f, c, want := set(t)
-			if name == "with another gateway's token" {
-				if err := try(t, c, f.address); !errors.Is(err, want) || len(f.told("/auth/check_jwt")) != 1 {
-					t.Errorf("got %v", err) // the one call is CheckToken with the right token
-				}
-				return
-			}
-			err := try(t, c, f.address)
-			if err == nil || want != nil && !errors.Is(err, want) {
-				t.Errorf("got %v, want %v", err, want)
-			}
-			nothingLeaked(t, f)
-			if strings.HasPrefix(name, "by http://") || name == "with a path in the serial" {
-				if f.conns != 0 {
-					t.Errorf("%d connections", f.conns)
-				}
-			}
-		})
+}
+
+func TestATokenOfAnotherGatewayIsNotShown(t *testing.T) {
+	f := bait(newFake(t, "8.2.4345"))
+	c := newClient(t, func(c *gateway.Config) {
+		c.Token = func() secret.Text { return jwt("122333444556") }
+	})
+	if err := try(t, c, f.address); !errors.Is(err, gateway.ErrTokenForeign) || len(f.told("/auth/check_jwt")) != 1 {
+		t.Errorf("got %v", err) // the one call is CheckToken with the right token
 	}
 }
 

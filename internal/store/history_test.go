@@ -37,6 +37,20 @@ func same(a, b reading.Value) bool {
 	return a.Known() == b.Known() && math.Abs(a.Or(0)-b.Or(0)) <= 0.0011
 }
 
+// compare checks each row against what the records say.
+func compare(rt *rapid.T, series store.Series, all []reading.Record, zone *time.Location) {
+	for _, row := range series.Rows {
+		end := row.Time.Add(series.Step)
+		if series.Step == 24*time.Hour {
+			end = row.Time.In(zone).AddDate(0, 0, 1)
+		}
+		mean, last := expected(all, row.Time, end)
+		if !same(mean, row.Values[0]) || !same(last, row.Values[5]) {
+			rt.Fatalf("step %v at %v: got %v %v, want %v %v", series.Step, row.Time, row.Values[0], row.Values[5], mean, last)
+		}
+	}
+}
+
 func TestHistoryIsThatOfTheModel(t *testing.T) {
 	steps := []time.Duration{time.Second, 7 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 24 * time.Hour}
 	zone, err := time.LoadLocation("Europe/Vienna")
@@ -85,16 +99,7 @@ func TestHistoryIsThatOfTheModel(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		for _, row := range series.Rows {
-			end := row.Time.Add(series.Step)
-			if series.Step == 24*time.Hour {
-				end = row.Time.In(zone).AddDate(0, 0, 1)
-			}
-			mean, last := expected(all, row.Time, end)
-			if !same(mean, row.Values[0]) || !same(last, row.Values[5]) {
-				rt.Fatalf("step %v at %v: got %v %v, want %v %v", series.Step, row.Time, row.Values[0], row.Values[5], mean, last)
-			}
-		}
+		compare(rt, series, all, zone)
 	})
 }
 

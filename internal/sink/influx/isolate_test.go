@@ -42,11 +42,14 @@ func TestRefusalsThatAreNotAboutPoints(t *testing.T) {
 	}
 }
 
+// has and big choose the batches that a fault happens to.
+func has(text string) func(string) bool {
+	return func(body string) bool { return strings.Contains(body, text) }
+}
+
+func big(body string) bool { return strings.Count(body, "\n") > 7 }
+
 func TestIsolation(t *testing.T) {
-	has := func(text string) func(string) bool {
-		return func(body string) bool { return strings.Contains(body, text) }
-	}
-	big := func(body string) bool { return strings.Count(body, "\n") > 7 }
 	const bad = "production_w=42,"
 	tests := []struct {
 		name     string
