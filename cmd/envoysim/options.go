@@ -64,6 +64,7 @@ And the Monitoring API at the same address:
       take for=60s, count=3 and path=/api/v4/; clear ends them
   minute month bare-429 partner-429 spend (hits=900) plan (plan=Kilowatt)
   silence uncover revoke expire (all=true)     the gateway's reports, the consent
+  strict                                       a refresh token is good once
   GET state                                    what is on, calls so far
 
 Options:

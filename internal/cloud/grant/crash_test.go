@@ -3,6 +3,7 @@ package grant_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -19,6 +20,8 @@ import (
 	"envoyd/internal/cloud/grant"
 	"envoyd/internal/cloud/host"
 	"envoyd/internal/secret"
+	"envoyd/internal/sim/cloud"
+	"envoyd/internal/sim/home"
 )
 
 // The points at which the daemon is killed during a refresh.
@@ -105,28 +108,63 @@ func yesterday(t *testing.T, path string) {
 	}
 }
 
+// vendor is envoysim's token endpoint, and a bench with a grant of it.
+func vendor(t *testing.T, strict bool) (api *cloud.Cloud, server *httptest.Server, b *bench) {
+	t.Helper()
+	api = cloud.New(cloud.Config{Home: home.New(home.Config{}), Client: clientID, Secret: clientSecret})
+	api.Strict(strict)
+	mux := http.NewServeMux()
+	api.Mount(mux.Handle)
+	server = httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	b = newBench(t)
+	b.answer = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(api.Grant())
+	}
+	b.granted(t)
+	return api, server, b
+}
+
+// A service that ends the old refresh token at once cannot be survived when the
+// only answer with the new one dies with the daemon; what is on disk can.
 func TestKilledAtEachStepOfARefreshTheGrantLives(t *testing.T) {
-	for _, point := range []string{beforeCall, afterAnswer, midWrite, afterWrite} {
-		t.Run(point, func(t *testing.T) {
-			b := newBench(t)
-			server := httptest.NewServer(b)
-			defer server.Close()
-			b.granted(t)
+	for name, c := range map[string]struct {
+		point  string
+		strict bool
+	}{
+		beforeCall:              {beforeCall, false},
+		afterAnswer:             {afterAnswer, false},
+		midWrite:                {midWrite, false},
+		afterWrite:              {afterWrite, false},
+		"strict, " + beforeCall: {beforeCall, true},
+		"strict, " + afterWrite: {afterWrite, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			api, server, b := vendor(t, c.strict)
 			for range 3 { // and again at the next start
 				yesterday(t, b.path())
 				child := exec.Command(os.Args[0], "-test.run=^$")
-				child.Env = append(os.Environ(), "ENVOYD_CRASH="+point, "ENVOYD_URL="+server.URL, "ENVOYD_DIR="+b.dir, "GOTRACEBACK=none")
+				child.Env = append(os.Environ(), "ENVOYD_CRASH="+c.point, "ENVOYD_URL="+server.URL, "ENVOYD_DIR="+b.dir, "GOTRACEBACK=none")
 				if out, err := child.CombinedOutput(); err == nil || strings.Contains(string(out), "panic") {
 					t.Fatalf("the daemon did not die as it should: %v %s", err, out)
 				}
 			}
-			if point == midWrite && len(temporary(t, b)) == 0 {
+			if c.point == midWrite && len(temporary(t, b)) == 0 {
 				t.Error("nothing half written: the test does not test")
 			}
+			want := 3
+			if c.point == beforeCall {
+				want = 0
+			}
+			if asked := api.TokenCalls(); asked != want {
+				t.Errorf("%d refreshes reached the service, want %d", asked, want)
+			}
 			yesterday(t, b.path())
-			k := b.keeper(t, nil)
-			access := token(t, k)
-			b.use(access)
+			k := b.keeper(t, func(cfg *grant.Config) { cfg.Host = address(t, server.URL) })
+			if code := present(t, api, server.URL, token(t, k)); code == http.StatusUnauthorized {
+				t.Error("the new access token is not taken")
+			}
 			if err := k.Check(t.Context()); err != nil {
 				t.Errorf("the refresh after: %v", err)
 			}
@@ -135,6 +173,35 @@ func TestKilledAtEachStepOfARefreshTheGrantLives(t *testing.T) {
 			}
 		})
 	}
+}
+
+// address is the way to a server.
+func address(t *testing.T, url string) *host.Host {
+	t.Helper()
+	h, err := host.New(host.Config{Key: "endpoints.api", URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	return h
+}
+
+// present shows an access token in a data call, of a page that there is not.
+func present(t *testing.T, api *cloud.Cloud, url, access string) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/api/v4/nothing", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+access)
+	r.Header.Set("key", api.Key())
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close() // nothing is read
+	return answer.StatusCode
 }
 
 func temporary(t *testing.T, b *bench) []string {

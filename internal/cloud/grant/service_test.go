@@ -34,7 +34,7 @@ const (
 )
 
 // service is a double of the token endpoint with rotation: a refresh token
-// lives a month, and dies when the tokens that followed it are used.
+// lives a month, and dies when the one that followed it is used.
 type service struct {
 	mu      sync.Mutex
 	n       int
@@ -65,17 +65,6 @@ func (s *service) issue(w http.ResponseWriter, old string) {
 		"access_token": fmt.Sprintf("access-%d", s.n), "token_type": "bearer", "refresh_token": next,
 		"expires_in": 86393, "scope": "read write", "app_type": "system",
 	})
-}
-
-// use says that an access token was presented: what came before it is dead.
-func (s *service) use(access string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var n int
-	_, _ = fmt.Sscanf(access, "access-%d", &n)
-	if i := slices.Index(s.valid, fmt.Sprintf("refresh-%d", n)); i >= 0 {
-		s.valid = s.valid[i:]
-	}
 }
 
 func refuse(w http.ResponseWriter, status int, code string) {

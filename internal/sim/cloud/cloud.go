@@ -76,6 +76,7 @@ type Cloud struct {
 	spent     int // hits of another program in this month
 	month     time.Time
 	silent    time.Time // since when the gateway reports no more; zero = it does
+	strict    bool      // a refresh token is good once
 	uncovered bool      // the owner took the system out of the consent
 	browsers  map[string]bool
 	codes     map[string]code

@@ -24,6 +24,7 @@ import (
 //	silence          the gateway reports no more; on=false: it does, and what it kept comes after
 //	uncover          the consent does not cover the system; on=false: it does
 //	revoke           the owner takes the consent back
+//	strict           a refresh token ends when it is exchanged; on=false: when the next one is used
 //	expire           access tokens end now; all=true: refresh tokens too
 //	state (GET)      failures, plan, calls
 func (c *Cloud) control(w http.ResponseWriter, r *http.Request) {
@@ -58,6 +59,8 @@ func (c *Cloud) turn(name string, query url.Values) error {
 		c.Silence(on)
 	case "uncover":
 		c.Uncover(on)
+	case "strict":
+		c.Strict(on)
 	case "revoke":
 		c.Revoke()
 	case "expire":

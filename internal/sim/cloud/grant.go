@@ -24,7 +24,9 @@ type grant struct {
 	access, refresh           string
 	accessEnds, refreshEnds   time.Time
 	user, kind, passwordSince string
-	used                      bool // the refresh token has been exchanged
+	used                      bool   // the refresh token has been exchanged
+	ended                     bool   // and is not good any more
+	before                    *grant // the one it was exchanged for, until this one is used
 }
 
 // newCode begins a grant: six characters, good once.
@@ -45,11 +47,11 @@ func (c *Cloud) useCode(text, redirect string) bool {
 	return ok && have.redirect == redirect && time.Now().Before(have.ends)
 }
 
-// newGrant issues a pair of tokens.
-func (c *Cloud) newGrant(user, kind string) *grant {
+// newGrant issues a pair of tokens, maybe for one that came before.
+func (c *Cloud) newGrant(user, kind string, before *grant) *grant {
 	now := time.Now()
 	g := &grant{
-		user: user, kind: kind, accessEnds: now.Add(c.cfg.Access), refreshEnds: now.Add(c.cfg.Refresh),
+		user: user, kind: kind, before: before, accessEnds: now.Add(c.cfg.Access), refreshEnds: now.Add(c.cfg.Refresh),
 		passwordSince: "1700000000",
 	}
 	g.access = c.write(user, g.accessEnds)
@@ -60,27 +62,44 @@ func (c *Cloud) newGrant(user, kind string) *grant {
 	return g
 }
 
-// useRefresh takes a refresh token, which is good once: what comes next has
-// another. It tells whose it was.
-func (c *Cloud) useRefresh(text string) (user string, ok bool) {
+// useRefresh takes a refresh token for the next. It is good until one of those
+// that it was exchanged for is used, because the answer may not have arrived;
+// with Strict it is good once. The vendor does not say which of the two it is.
+func (c *Cloud) useRefresh(text string) (*grant, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	g := c.refresh[text]
-	switch {
-	case g == nil:
-		return "", false
-	case g.used:
-		c.reused++
-		return "", false
-	case !time.Now().Before(g.refreshEnds):
-		return "", false
+	if g == nil {
+		return nil, false
 	}
-	g.used = true
-	return g.user, true
+	if g.used {
+		c.reused++
+	}
+	if g.ended || !time.Now().Before(g.refreshEnds) {
+		return nil, false
+	}
+	g.arrived()
+	g.used, g.ended = true, c.strict
+	return g, true
+}
+
+// arrived ends what came before a grant that is used: its owner has it.
+func (g *grant) arrived() {
+	for old := g.before; old != nil; old = old.before {
+		old.ended = true
+	}
+	g.before = nil
+}
+
+// Strict ends refresh tokens as soon as they are exchanged, or no longer.
+func (c *Cloud) Strict(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.strict = on
 }
 
 // Reused counts how often a refresh token was shown that had been exchanged
-// before: a client that lost the newer one, or two that share it.
+// before: a client that did not get the newer one, or two that share it.
 func (c *Cloud) Reused() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,7 +125,7 @@ func (c *Cloud) Expire(all bool) {
 }
 
 // Grant gives consent without a browser: the answer of the token endpoint.
-func (c *Cloud) Grant() map[string]any { return c.tokenDocument(c.newGrant("owner", "system")) }
+func (c *Cloud) Grant() map[string]any { return c.tokenDocument(c.newGrant("owner", "system", nil)) }
 
 // authorized checks the access token of a data call.
 func (c *Cloud) authorized(r *http.Request) bool {
@@ -114,7 +133,11 @@ func (c *Cloud) authorized(r *http.Request) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	g := c.access[token]
-	return ok && g != nil && time.Now().Before(g.accessEnds)
+	if !ok || g == nil || !time.Now().Before(g.accessEnds) {
+		return false
+	}
+	g.arrived()
+	return true
 }
 
 // tokenDocument is what every grant answers with. expires_in is a few seconds

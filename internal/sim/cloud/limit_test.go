@@ -255,7 +255,7 @@ func TestSwitchesOverHTTP(t *testing.T) {
 				t.Errorf("%s: %d", f, code)
 			}
 		}
-		for _, name := range []string{"clear", "spend?hits=5", "plan?plan=Kilowatt", "silence", "silence?on=false", "uncover", "uncover?on=false", "revoke", "expire?all=true"} {
+		for _, name := range []string{"clear", "spend?hits=5", "plan?plan=Kilowatt", "silence", "silence?on=false", "uncover", "uncover?on=false", "strict", "strict?on=false", "revoke", "expire?all=true"} {
 			if code := turn("POST", name); code != 200 {
 				t.Errorf("%s: %d", name, code)
 			}

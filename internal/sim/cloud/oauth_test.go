@@ -107,8 +107,39 @@ func TestConsentIsAskedOnlyOfTheRightQuestion(t *testing.T) {
 	})
 }
 
-func TestARefreshTokenIsGoodOnceAndForAMonth(t *testing.T) {
+func TestARefreshTokenIsGoodUntilTheNextIsUsed(t *testing.T) {
+	for name, use := range map[string]func(u *user, next map[string]any){
+		"its access token": func(u *user, next map[string]any) {
+			u.access = next["access_token"].(string)
+			u.get("")
+		},
+		"its refresh token": func(u *user, next map[string]any) { u.refresh(next["refresh_token"].(string)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			at(t, noon(), cloud.Config{}, home.Config{}, func(u *user) {
+				first := u.cloud.Grant()["refresh_token"].(string)
+				u.refresh(first) // the answer is lost
+				status, next := u.refresh(first)
+				if status != 200 || u.cloud.Reused() != 1 {
+					t.Fatalf("before the next is used: %d %v, %d counted", status, next, u.cloud.Reused())
+				}
+				use(u, next)
+				if status, doc := u.refresh(first); status != 400 || doc["error"] != "invalid_grant" || u.cloud.Reused() != 2 {
+					t.Errorf("after the next was used: %d %v, %d counted", status, doc, u.cloud.Reused())
+				}
+			})
+		})
+	}
+}
+
+func (u *user) refresh(token string) (int, map[string]any) {
+	u.t.Helper()
+	return u.tokens(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
+}
+
+func TestAStrictRefreshTokenIsGoodOnceAndForAMonth(t *testing.T) {
 	at(t, noon(), cloud.Config{}, home.Config{}, func(u *user) {
+		u.cloud.Strict(true)
 		first := u.cloud.Grant()["refresh_token"].(string)
 		status, doc := u.tokens(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first}})
 		second, _ := doc["refresh_token"].(string)

@@ -27,12 +27,12 @@ func (c *Cloud) token(w http.ResponseWriter, r *http.Request) {
 	case "authorization_code":
 		c.exchange(w, r)
 	case "refresh_token":
-		user, ok := c.useRefresh(r.Form.Get("refresh_token"))
+		old, ok := c.useRefresh(r.Form.Get("refresh_token"))
 		if !ok {
 			c.refuse(w, http.StatusBadRequest, "invalid_grant", "Invalid refresh token")
 			return
 		}
-		c.answer(w, http.StatusOK, c.tokenDocument(c.newGrant(user, c.kind())))
+		c.answer(w, http.StatusOK, c.tokenDocument(c.newGrant(old.user, c.kind(), old)))
 	case "password":
 		c.password(w, r)
 	case "":
@@ -48,7 +48,7 @@ func (c *Cloud) exchange(w http.ResponseWriter, r *http.Request) {
 		c.refuse(w, http.StatusBadRequest, "invalid_grant", "Invalid authorization code, or another redirect_uri")
 		return
 	}
-	c.answer(w, http.StatusOK, c.tokenDocument(c.newGrant("owner", c.kind())))
+	c.answer(w, http.StatusOK, c.tokenDocument(c.newGrant("owner", c.kind(), nil)))
 }
 
 // password is the grant of partner applications.
@@ -59,7 +59,7 @@ func (c *Cloud) password(w http.ResponseWriter, r *http.Request) {
 	case r.Form.Get("username") != InstallerEmail || r.Form.Get("password") != InstallerPassword:
 		c.refuse(w, http.StatusBadRequest, "invalid_grant", "Bad credentials")
 	default:
-		c.answer(w, http.StatusOK, c.tokenDocument(c.newGrant("installer", c.kind())))
+		c.answer(w, http.StatusOK, c.tokenDocument(c.newGrant("installer", c.kind(), nil)))
 	}
 }
 
