@@ -97,6 +97,27 @@ func TestConnectWithABrowser(t *testing.T) {
 		}
 	})
 	t.Run("without a daemon", func(t *testing.T) { walkConsent(t, browser, cloudHouse(t)) })
+	t.Run("too late", func(t *testing.T) { comeLate(t, browser) })
+}
+
+// comeLate has the owner log in at once and agree only when the link has
+// ended, after a second here instead of ten minutes.
+func comeLate(t *testing.T, browser context.Context) {
+	t.Helper()
+	opt := cloudOptions()
+	opt.LinkLife = time.Second
+	h := e2e.Start(t, opt)
+	c := typing(t, h, "connect", "enlighten", "-browser")
+	address := c.address()
+	if text := c.ends(exitFailed); !strings.Contains(text, "did not come back") {
+		t.Errorf("said %s", text)
+	}
+	logIn(t, browser, address)
+	browse(t, browser, chromedp.Click(chromedp.Search("#approve")))
+	awaitVisit(t, browser, "This link is not open")
+	if granted(h) {
+		t.Error("a grant is kept")
+	}
 }
 
 // walkConsent goes from the printed address to the grant, and tries what must

@@ -31,7 +31,11 @@ const applicationKeys = "client_id: the-client-1, client_secret: the-client-secr
 // cloudHouse is a home with an application, the daemon not yet running.
 func cloudHouse(t *testing.T) *e2e.House {
 	t.Helper()
-	return e2e.Build(t, e2e.Options{Sim: sim.Config{API: application()}, Extra: "cloud: {enlighten: {" + applicationKeys + "}}\n"})
+	return e2e.Build(t, cloudOptions())
+}
+
+func cloudOptions() e2e.Options {
+	return e2e.Options{Sim: sim.Config{API: application()}, Extra: "cloud: {enlighten: {" + applicationKeys + "}}\n"}
 }
 
 // elsewhere makes the configuration that of another gateway than the cloud's.

@@ -37,6 +37,9 @@ type Options struct {
 	// synctest bubble, which can have no real one: there is no socket for the
 	// commands either. nil is the host's network.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// LinkLife is how long the owner's browser may take to come back from the
+	// consent, for tests that wait for its end; 0 is ten minutes.
+	LinkLife time.Duration
 	// Watchdog is how often the service manager wants to hear of us; 0 never.
 	Watchdog time.Duration
 }

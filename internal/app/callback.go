@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -28,6 +29,7 @@ var errNobodyCame = &fault.Error{Kind: fault.Auth, Op: "waiting for the owner's 
 // gate lets the owner's browser back in from the consent. It is shut but for
 // one link at a time, which a command has opened.
 type gate struct {
+	life time.Duration // of a link; 0 = linkLife
 	mu   sync.Mutex
 	open *link
 }
@@ -41,7 +43,7 @@ type link struct {
 
 // newLink opens the gate; a link that was open before is no more.
 func (g *gate) newLink() *link {
-	l := &link{id: random(), state: random(), until: time.Now().Add(linkLife), brought: make(chan url.Values, 1)}
+	l := &link{id: random(), state: random(), until: time.Now().Add(cmp.Or(g.life, linkLife)), brought: make(chan url.Values, 1)}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.open = l

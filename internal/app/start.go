@@ -42,7 +42,7 @@ type App struct {
 }
 
 func newApp(d *daemon, cfg *config.Config, s *state) *App {
-	return &App{daemon: d, cfg: cfg, state: s, board: status.NewBoard(d.opt.Log), hub: &live.Hub{}}
+	return &App{daemon: d, cfg: cfg, state: s, board: status.NewBoard(d.opt.Log), hub: &live.Hub{}, gate: gate{life: d.opt.LinkLife}}
 }
 
 // influxSink is the name of InfluxDB's cursor in the store.

@@ -47,6 +47,8 @@ type Options struct {
 	Gateway string
 	// Extra is more YAML for the file: further sections.
 	Extra string
+	// LinkLife is how long the link of a consent is open; 0 is the daemon's own.
+	LinkLife time.Duration
 	// Process runs the daemon in a process of its own, to be killed.
 	Process bool
 }
@@ -158,7 +160,7 @@ func (h *House) runInside() {
 	log := slog.New(slog.NewTextHandler(h.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	go func() {
 		h.done <- app.Run(ctx, app.Options{
-			Version: "test", Log: log, Reload: h.reload,
+			Version: "test", Log: log, Reload: h.reload, LinkLife: h.opt.LinkLife,
 			Load: func() (*config.Config, error) { return config.Load(h.File) },
 		})
 	}()
