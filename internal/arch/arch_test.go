@@ -58,7 +58,7 @@ var allowed = map[string][]string{
 	"answer":         {"reading", "github.com/PuerkitoBio/goquery"},
 	"ledger":         {"atomicfile", "reading"},
 	"store":          {"fault", "reading", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
-	"entrez":         {"fault", "secret", "token", "github.com/PuerkitoBio/goquery"},
+	"entrez":         {"cloud/host", "fault", "secret", "token", "github.com/PuerkitoBio/goquery"},
 	"discover":       {"fault", "github.com/grandcat/zeroconf", "github.com/miekg/dns"},
 	"token":          {"atomicfile", "fault", "secret", "status"},
 	"trust":          {"atomicfile", "fault"},

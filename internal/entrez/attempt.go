@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"envoyd/internal/cloud/host"
 	"envoyd/internal/token"
 )
 
@@ -77,35 +78,42 @@ type page struct {
 	body   []byte
 }
 
-func (a *attempt) get(ctx context.Context, base *url.URL, path, query string) (page, *failure) {
-	u := base.JoinPath(path)
-	u.RawQuery = query
-	return a.send(ctx, http.MethodGet, u, "", nil)
-}
-
-func (a *attempt) postForm(ctx context.Context, base *url.URL, path string, form url.Values) (page, *failure) {
-	return a.send(ctx, http.MethodPost, base.JoinPath(path), "application/x-www-form-urlencoded", []byte(form.Encode()))
-}
-
-func (a *attempt) send(ctx context.Context, method string, u *url.URL, contentType string, body []byte) (page, *failure) {
-	r, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+func (a *attempt) get(ctx context.Context, to *host.Host, path string, query url.Values) (page, *failure) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, to.URL(path).String(), nil)
 	if err != nil {
-		return page{}, fail(ErrUpstream, "the request to %s cannot be made", u.Hostname())
+		return page{}, fail(ErrUpstream, "the request to %s cannot be made", to.Name())
 	}
+	r.URL.RawQuery = query.Encode()
+	return a.send(r, to, "")
+}
+
+func (a *attempt) postForm(ctx context.Context, to *host.Host, path string, form url.Values) (page, *failure) {
+	return a.post(ctx, to, path, "application/x-www-form-urlencoded", []byte(form.Encode()))
+}
+
+func (a *attempt) post(ctx context.Context, to *host.Host, path, contentType string, body []byte) (page, *failure) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL(path).String(), bytes.NewReader(body))
+	if err != nil {
+		return page{}, fail(ErrUpstream, "the request to %s cannot be made", to.Name())
+	}
+	return a.send(r, to, contentType)
+}
+
+func (a *attempt) send(r *http.Request, to *host.Host, contentType string) (page, *failure) {
 	a.dress(r, contentType)
 	answer, err := a.http.Do(r)
 	if err != nil {
-		return page{}, offline(u.Hostname(), err)
+		return page{}, offline(to, err)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, bodyLimit+1))
 	if err != nil {
-		return page{}, offline(u.Hostname(), err)
+		return page{}, offline(to, err)
 	}
 	if len(text) > bodyLimit {
-		return page{}, fail(ErrUpstream, "%s sent more than any page of it", u.Hostname())
+		return page{}, fail(ErrUpstream, "%s sent more than any page of it", to.Name())
 	}
-	return page{host: u.Hostname(), status: answer.StatusCode, header: answer.Header, body: text}, nil
+	return page{host: to.Name(), status: answer.StatusCode, header: answer.Header, body: text}, nil
 }
 
 // dress gives the request its headers. Some regions answer 406 or a page to
@@ -119,7 +127,7 @@ func (a *attempt) dress(r *http.Request, contentType string) {
 	if a.browser {
 		r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0")
 		r.Header.Set("Accept-Language", "en-US,en;q=0.5")
-		r.Header.Set("Referer", a.enlighten.String()+"/")
+		r.Header.Set("Referer", a.enlighten.URL("/").String())
 		r.Header.Set("X-Requested-With", "XMLHttpRequest")
 	}
 }

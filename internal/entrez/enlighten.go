@@ -125,7 +125,7 @@ func (a *attempt) judgeLogin(ctx context.Context, p page) (string, *failure) {
 
 // cookie returns the value of an Enlighten cookie, "" without one.
 func (a *attempt) cookie(name string) string {
-	for _, c := range a.http.Jar.Cookies(a.enlighten) {
+	for _, c := range a.http.Jar.Cookies(a.enlighten.URL("/")) {
 		if c.Name == name {
 			return c.Value
 		}
@@ -136,9 +136,10 @@ func (a *attempt) cookie(name string) string {
 // exchange gives the session to Entrez's /tokens (way A).
 func (a *attempt) exchange(ctx context.Context, session string) (token.Token, *failure) {
 	if a.cookie("_enlighten_4_session") == "" {
-		a.http.Jar.SetCookies(a.enlighten, []*http.Cookie{{ //nolint:gosec // Secure wherever the service is
+		home := a.enlighten.URL("/")
+		a.http.Jar.SetCookies(home, []*http.Cookie{{ //nolint:gosec // Secure wherever the service is
 			Name: "_enlighten_4_session", Value: session, Path: "/",
-			HttpOnly: true, Secure: a.enlighten.Scheme == "https", SameSite: http.SameSiteLaxMode,
+			HttpOnly: true, Secure: home.Scheme == "https", SameSite: http.SameSiteLaxMode,
 		}})
 	}
 	body, err := json.Marshal(map[string]string{"session_id": session, "serial_num": a.serial, "username": a.login.Email})
@@ -146,7 +147,7 @@ func (a *attempt) exchange(ctx context.Context, session string) (token.Token, *f
 		return token.Token{}, fail(ErrUpstream, "the request for the token cannot be written")
 	}
 	ask := func() (page, *failure) {
-		return a.send(ctx, http.MethodPost, a.entrez.JoinPath("/tokens"), "application/json", body)
+		return a.post(ctx, a.entrez, "/tokens", "application/json", body)
 	}
 	p, f := ask()
 	if f == nil && (p.status == http.StatusUnauthorized || p.status == http.StatusForbidden) {
@@ -163,7 +164,7 @@ func (a *attempt) exchange(ctx context.Context, session string) (token.Token, *f
 
 // authToken asks the page that shows a token as JSON (way A′).
 func (a *attempt) authToken(ctx context.Context) (token.Token, *failure) {
-	p, f := a.get(ctx, a.enlighten, "/entrez-auth-token", url.Values{"serial_num": {a.serial}}.Encode())
+	p, f := a.get(ctx, a.enlighten, "/entrez-auth-token", url.Values{"serial_num": {a.serial}})
 	if f != nil {
 		return token.Token{}, f
 	}

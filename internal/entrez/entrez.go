@@ -16,18 +16,12 @@ package entrez
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
-	"os"
 	"time"
 
-	"envoyd/internal/fault"
+	"envoyd/internal/cloud/host"
 	"envoyd/internal/secret"
 	"envoyd/internal/token"
 )
@@ -53,7 +47,7 @@ type Config struct {
 // Client obtains tokens. It is safe for concurrent use, but callers make sure
 // that one login happens at a time.
 type Client struct {
-	entrez, enlighten *url.URL
+	entrez, enlighten *host.Host
 	transport         *http.Transport
 	log               *slog.Logger
 	pause             func(context.Context) error // before a session that is too young is shown again
@@ -76,73 +70,13 @@ func New(cfg Config) (*Client, error) {
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	var errs [3]error
-	c.entrez, errs[0] = baseURL("endpoints.entrez", cfg.Entrez, DefaultEntrez)
-	c.enlighten, errs[1] = baseURL("endpoints.enlighten", cfg.Enlighten, DefaultEnlighten)
-	c.transport, errs[2] = newTransport(cfg.CAFile)
+	c.transport, errs[0] = host.NewTransport(cfg.CAFile)
+	c.entrez, errs[1] = host.New(host.Config{Key: "endpoints.entrez", URL: cfg.Entrez, Standard: DefaultEntrez, Transport: c.transport})
+	c.enlighten, errs[2] = host.New(host.Config{Key: "endpoints.enlighten", URL: cfg.Enlighten, Standard: DefaultEnlighten, Transport: c.transport})
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
 	return c, nil
-}
-
-// baseURL refuses addresses to which a password would travel in the clear.
-func baseURL(key, given, standard string) (*url.URL, error) {
-	if given == "" {
-		given = standard
-	}
-	u, err := url.Parse(given)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, &fault.Error{Kind: fault.Config, Op: "reading " + key, Err: errors.New("not a plain URL"),
-			Mend: "Write it like " + standard + "."}
-	}
-	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
-		return u, nil
-	}
-	return nil, &fault.Error{Kind: fault.Config, Op: "reading " + key,
-		Err:  errors.New("the password would travel unencrypted to another host"),
-		Mend: "Use https://; http:// is for loopback addresses only."}
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func newTransport(caFile string) (*http.Transport, error) {
-	t := &http.Transport{
-		Proxy:                  proxy,
-		TLSHandshakeTimeout:    10 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-		ForceAttemptHTTP2:      true,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-	}
-	if caFile == "" {
-		return t, nil
-	}
-	pem, err := os.ReadFile(caFile)
-	if err != nil {
-		return nil, &fault.Error{Kind: fault.Config, Op: "reading endpoints.ca_file", Err: err}
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, &fault.Error{Kind: fault.Config, Op: "reading endpoints.ca_file",
-			Err: fmt.Errorf("%s holds no certificate in PEM form", caFile)}
-	}
-	t.TLSClientConfig.RootCAs = pool
-	return t, nil
-}
-
-// proxy is the environment's: Enphase is on the internet. Its own error would
-// quote the proxy's address, which may hold a password.
-func proxy(r *http.Request) (*url.URL, error) {
-	u, err := http.ProxyFromEnvironment(r)
-	if err != nil {
-		return nil, errProxy
-	}
-	return u, nil
 }
 
 // Account joins the client and a login into a token.Fetcher.

@@ -217,7 +217,7 @@ func TestCertificatesAreVerified(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = stranger.Fetch(t.Context(), login, serial)
-	if !errors.Is(err, entrez.ErrUpstream) || !strings.Contains(err.Error(), "certificate") || f.logins() != 0 {
+	if !errors.Is(err, entrez.ErrUnreachable) || !strings.Contains(err.Error(), "certificate") || f.logins() != 0 {
 		t.Errorf("error %v after %d logins, want the certificate refused first", err, f.logins())
 	}
 	ca := filepath.Join(t.TempDir(), "ca.pem")

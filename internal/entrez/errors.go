@@ -1,16 +1,13 @@
 package entrez
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"envoyd/internal/cloud/host"
 	"envoyd/internal/fault"
 )
 
@@ -24,10 +21,9 @@ var (
 	ErrGatewayNotPermitted = errors.New("the account may not open this gateway")
 	ErrThrottled           = errors.New("too many logins in a short time")
 	ErrUpstream            = errors.New("the service does not work at the moment")
+	ErrUnreachable         = errors.New("Enphase cannot be asked from here") //nolint:staticcheck // a name
 	ErrLayoutChanged       = errors.New("a page does not look as expected")
 )
-
-var errProxy = errors.New("the proxy in the environment has no valid address")
 
 const (
 	throttlePause = 15 * time.Minute // at least, after 429
@@ -110,6 +106,7 @@ var verdicts = map[error]verdict{
 		mend: "Check gateways[].serial and that this account owns the gateway; only Enphase support or the installer can change who owns it."},
 	ErrLayoutChanged: {weight: 1, kind: fault.Transient, after: longPause,
 		mend: "Enphase has changed its pages. Paste a token from https://entrez.enphaseenergy.com with envoyd token set, and look for a newer envoyd."},
+	ErrUnreachable: {kind: fault.Transient},
 	ErrUpstream: {kind: fault.Transient,
 		mend: "Nothing need be done; envoyd tries again and uses the present token as long as it lives."},
 }
@@ -129,39 +126,8 @@ func Mask(email string) string {
 	return masked
 }
 
-// offline says in our own words why no answer came. The words of net/http can
-// quote what the other side sent.
-func offline(host string, err error) *failure {
-	if f, ok := certificateFailure(host, err); ok {
-		return f
-	}
-	var dns *net.DNSError
-	var dial *net.OpError
-	var timeout net.Error
-	switch {
-	case errors.Is(err, context.Canceled):
-		return fail(ErrUpstream, "asking %s was interrupted", host)
-	case errors.Is(err, errProxy):
-		return &failure{sentinel: ErrUpstream, detail: errProxy.Error(), mend: "Correct HTTPS_PROXY in the environment of envoyd."}
-	case errors.As(err, &dns):
-		return &failure{sentinel: ErrUpstream, detail: "the name " + host + " cannot be resolved", mend: "Check this computer's internet connection."}
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return fail(ErrUpstream, "%s did not answer in time", host)
-	case errors.As(err, &dial) && dial.Op == "dial":
-		return &failure{sentinel: ErrUpstream, detail: host + " cannot be reached", mend: "Check this computer's internet connection."}
-	default:
-		return fail(ErrUpstream, "the connection to %s failed", host)
-	}
-}
-
-func certificateFailure(host string, err error) (*failure, bool) {
-	var verification *tls.CertificateVerificationError
-	var unknown x509.UnknownAuthorityError
-	if !errors.As(err, &verification) && !errors.As(err, &unknown) {
-		return nil, false
-	}
-	return &failure{
-		sentinel: ErrUpstream, detail: "the certificate of " + host + " cannot be trusted",
-		mend: "Check the date and time of this computer and that ca-certificates is installed.",
-	}, true
+// offline says in our own words why no answer came.
+func offline(to *host.Host, err error) *failure {
+	what, mend := to.Offline(err)
+	return &failure{sentinel: ErrUnreachable, detail: what, mend: mend}
 }

@@ -226,7 +226,7 @@ func TestFetchEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	_, err := c.Fetch(ctx, login, serial)
-	if !errors.Is(err, entrez.ErrUpstream) || f.logins() != 1 {
+	if !errors.Is(err, entrez.ErrUnreachable) || f.logins() != 1 {
 		t.Errorf("error %v after %d logins, want one interrupted login", err, f.logins())
 	}
 }

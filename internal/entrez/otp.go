@@ -15,7 +15,7 @@ const maxCodes = 3 // codes that a person may type in one login
 // e-mail. It needs a person, so it never happens in the daemon's own loop.
 func (a *attempt) oneTimeCode(ctx context.Context) (string, *failure) {
 	if a.login.OTP == nil {
-		return "", fail(ErrMFARequired, "answer of %s", a.enlighten.Hostname())
+		return "", fail(ErrMFARequired, "answer of %s", a.enlighten.Name())
 	}
 	last := fail(ErrBadCode, "no code was typed")
 	for range maxCodes {

@@ -51,7 +51,7 @@ func (a *attempt) webLogin(ctx context.Context) (*goquery.Document, *failure) {
 		"password": {a.login.Password.Reveal()},
 		"authFlow": {"entrezSession"},
 	}
-	p, f := a.get(ctx, a.entrez, "/login_main_page", "")
+	p, f := a.get(ctx, a.entrez, "/login_main_page", nil)
 	if f != nil {
 		return nil, f
 	}

@@ -1,5 +1,6 @@
-// Package host is the way to a vendor's web service: a checked address, a
-// careful HTTP client, and words for the failures of the connection.
+// Package host is the way to a vendor's web service, be it the login or the
+// cloud's API: a checked address, a careful HTTP client, and words for the
+// failures of the connection.
 //
 // It follows no redirect, keeps no cookie, never sends a secret in the clear to
 // another machine, and never quotes what the other side sent: net/http's own
@@ -31,7 +32,7 @@ type Config struct {
 	URL       string            // base URL; http:// only to loopback; empty = Standard
 	Standard  string            // the vendor's own
 	CAFile    string            // PEM file with further authorities, for tests
-	Transport http.RoundTripper // instead of the network, for tests
+	Transport http.RoundTripper // default: NewTransport's; services may share one
 }
 
 // Host is a service at one base URL. It is safe for concurrent use.
@@ -48,7 +49,7 @@ func New(cfg Config) (*Host, error) {
 	}
 	transport := cfg.Transport
 	if transport == nil {
-		if transport, err = newTransport(cfg.CAFile); err != nil {
+		if transport, err = NewTransport(cfg.CAFile); err != nil {
 			return nil, err
 		}
 	}
@@ -85,7 +86,7 @@ func baseURL(cfg Config) (*url.URL, error) {
 		return u, nil
 	}
 	return nil, &fault.Error{Kind: fault.Config, Op: "reading " + cfg.Key,
-		Err:  errors.New("keys and tokens would travel unencrypted to another host"),
+		Err:  errors.New("secrets would travel unencrypted to another host"),
 		Mend: "Use https://; http:// is for loopback addresses only."}
 }
 
@@ -94,7 +95,9 @@ func isLoopback(name string) bool {
 	return name == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func newTransport(caFile string) (*http.Transport, error) {
+// NewTransport is the network, with the authorities of caFile beside the
+// host's; "" is none. Its errors are fault.Config.
+func NewTransport(caFile string) (*http.Transport, error) {
 	t := &http.Transport{
 		Proxy:                  proxy,
 		TLSHandshakeTimeout:    10 * time.Second,
@@ -133,9 +136,10 @@ func proxy(r *http.Request) (*url.URL, error) {
 }
 
 // Offline says in our own words why no answer came, and what to do. The error
-// it gets is never quoted.
+// it gets is never quoted: the words of net/http can hold what the other side
+// sent.
 func (h *Host) Offline(err error) (what, mend string) {
-	const internet = "Check this computer's internet connection; envoyd tries again by itself."
+	const internet = "Check this computer's internet connection."
 	var verification *tls.CertificateVerificationError
 	var unknown x509.UnknownAuthorityError
 	var dns *net.DNSError
@@ -149,13 +153,15 @@ func (h *Host) Offline(err error) (what, mend string) {
 			"Check the date and time of this computer and that ca-certificates is installed."
 	case errors.Is(err, errProxy):
 		return errProxy.Error(), "Correct HTTPS_PROXY in the environment of envoyd."
+	case errors.As(err, &dial) && dial.Op == "proxyconnect":
+		return "the proxy in the environment cannot be reached", "Correct HTTPS_PROXY in the environment of envoyd."
 	case errors.As(err, &dns):
 		return "the name " + h.Name() + " cannot be resolved", internet
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return h.Name() + " did not answer in time", ""
+		return h.Name() + " did not answer in time", internet
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return h.Name() + " cannot be reached", internet
 	default:
-		return "the connection to " + h.Name() + " failed", ""
+		return "the connection to " + h.Name() + " failed", internet
 	}
 }

@@ -3,6 +3,7 @@ package host_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -71,7 +72,9 @@ func TestFailuresOfTheConnectionAreSaidInOurWords(t *testing.T) {
 	}
 	h, _ := host.New(host.Config{URL: "https://api.example"})
 	for err, want := range map[error]string{
-		context.Canceled: "interrupted", context.DeadlineExceeded: "in time", errors.New("secret-code"): "failed",
+		&net.OpError{Op: "proxyconnect", Err: &net.DNSError{Name: "secret-code"}}: "proxy",
+		&net.DNSError{Name: "secret-code"}:                                        "cannot be resolved",
+		context.Canceled:                                                          "interrupted", context.DeadlineExceeded: "in time", errors.New("secret-code"): "failed",
 	} {
 		if what, _ := h.Offline(err); !strings.Contains(what, want) || strings.Contains(what, "secret-code") {
 			t.Errorf("%v: %q", err, what)
