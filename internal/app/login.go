@@ -44,21 +44,23 @@ var typedMends = map[error]string{
 	entrez.ErrTooManySessions: "Log out of Enphase's app and web site elsewhere, and run envoyd token login again tomorrow. Or " + elsewhere,
 	entrez.ErrThrottled:       "Wait a quarter of an hour, then run envoyd token login again. Or " + elsewhere,
 	entrez.ErrUpstream:        "Run envoyd token login again later. Or " + elsewhere,
-	entrez.ErrUnreachable:     "Run envoyd token login again once that works. Or " + elsewhere,
 }
 
 // forTyped is err with the mend for a person at the keyboard.
 func forTyped(err error) error {
-	for sentinel, mend := range typedMends {
-		if !errors.Is(err, sentinel) {
-			continue
-		}
-		if sentinel == entrez.ErrUnreachable {
-			mend = strings.TrimSpace(fault.Mend(err) + " " + mend)
-		}
-		return &fault.Error{Kind: fault.KindOf(err), After: fault.After(err), Err: err, Mend: mend}
+	mend := ""
+	if errors.Is(err, entrez.ErrUnreachable) { // whose mend differs
+		mend = strings.TrimSpace(fault.Mend(err) + " Run envoyd token login again once that works. Or " + elsewhere)
 	}
-	return err
+	for sentinel, typed := range typedMends {
+		if errors.Is(err, sentinel) {
+			mend = typed
+		}
+	}
+	if mend == "" {
+		return err
+	}
+	return &fault.Error{Kind: fault.KindOf(err), After: fault.After(err), Err: err, Mend: mend}
 }
 
 // entrezOf is the way to Enphase's login.
