@@ -154,8 +154,17 @@ func (s *site) known(ctx context.Context, from, to time.Time) (map[int64]bool, e
 	return known, nil
 }
 
+// foldAfter is how many minutes of the past go to the store before it has to
+// write them down.
+const foldAfter = 1000
+
 // keepMinute keeps a minute of a gap; the store reports its own failures.
 func (s *site) keepMinute(m fallback.Minute) error {
+	if s.filled.Add(1)%foldAfter == 0 {
+		if err := s.app.state.store.Fold(); err != nil {
+			return err
+		}
+	}
 	_, err := s.app.state.store.Append(reading.Record{Tier: reading.TierPower, Reading: reading.Reading{
 		Gateway: s.gateway, Serial: s.cfg.Serial, Source: m.Source, Quality: reading.Good, Time: m.Time,
 		Power: m.Power, Energy: m.Energy, Estimated: m.Estimated,

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"envoyd/internal/cloud/enlighten"
@@ -31,6 +32,7 @@ type site struct {
 	collector *collect.Collector
 	cloud     *enlighten.Client // nil without an application
 	filler    *fallback.Filler  // nil without a cloud
+	filled    atomic.Uint64     // minutes of the past that were kept
 	wanted    chan struct{}     // closed once the gateway is known to want a token
 	once      sync.Once
 }

@@ -66,3 +66,39 @@ func TestTheCloudFillsThePastBehindThePresent(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A Pi that was off for weeks fills them within a minute, between two folds.
+func TestWeeksOfThePastAreKept(t *testing.T) {
+	s, err := store.Open(store.Config{Dir: t.TempDir(), RAM: "-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const minutes = 7 * 24 * 60
+	end := time.Now().UTC().Truncate(time.Minute)
+	begin := end.Add(-minutes * time.Minute)
+	for i := range minutes {
+		rec := reading.Record{Tier: reading.TierPower, Reading: reading.Reading{Gateway: "a", Source: reading.Enlighten, Time: begin.Add(time.Duration(i) * time.Minute)}}
+		rec.Power.ProductionW = reading.Of(1)
+		if _, err := s.Append(rec); err != nil {
+			t.Fatal(err)
+		}
+		if i%1000 != 0 {
+			continue
+		}
+		if err := s.Fold(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h, err := s.History(t.Context(), store.Query{Gateway: "a", From: begin, To: end, Step: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range h.Rows {
+		if !row.Values[0].Known() {
+			t.Fatalf("nothing at %s", row.Time)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

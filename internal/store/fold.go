@@ -20,6 +20,15 @@ func (s *Store) fold() error {
 	return s.foldLocked()
 }
 
+// Fold adds what was appended so far to the history on disk, as Run does every
+// hour. Whoever fills the past has to call it for every day or so of minutes:
+// memory holds two days of them, the newest.
+func (s *Store) Fold() error {
+	err := s.fold()
+	s.note("fold", err)
+	return err
+}
+
 func (s *Store) foldLocked() error {
 	if s.db == nil {
 		return nil // Health says why
