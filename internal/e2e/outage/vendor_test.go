@@ -28,6 +28,7 @@ type call struct {
 	at     time.Time
 	system int64 // 0 = none in particular
 	path   string
+	query  string
 }
 
 const systems = "/api/v4/systems"
@@ -47,7 +48,7 @@ func newVendor(sims []*sim.Sim) *vendor {
 // ServeHTTP answers with the cloud whose system is asked for. The first one
 // keeps the grant; the others know nothing of its tokens, and get one of theirs.
 func (v *vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := call{at: time.Now(), path: r.URL.Path}
+	c := call{at: time.Now(), path: r.URL.Path, query: r.URL.RawQuery}
 	if part := systemPath.FindStringSubmatch(r.URL.Path); part != nil {
 		c.system, _ = strconv.ParseInt(part[1], 10, 64)
 	}
@@ -102,6 +103,24 @@ func (v *vendor) of(system int64, end string) (n int) {
 		}
 	}
 	return n
+}
+
+// series counts the calls for intervals, and how many of them were repeated.
+func (v *vendor) series() (n, twice int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	asked := map[string]bool{}
+	for _, c := range v.calls {
+		if !strings.Contains(c.query, "granularity=") {
+			continue
+		}
+		n++
+		if asked[c.path+c.query] {
+			twice++
+		}
+		asked[c.path+c.query] = true
+	}
+	return n, twice
 }
 
 // busiest is how many calls of any kind came within a minute.
