@@ -26,12 +26,13 @@ type Window struct{ From, To time.Time }
 // series of a whole one takes no call more than its length needs.
 func Windows(from, to time.Time) []Window {
 	var all []Window
+	end := func() time.Time { return to.Add(quarter - 1).Truncate(quarter) }
 	size := week
-	if to.Sub(from) <= day {
+	if end().Sub(from.Truncate(quarter)) <= day {
 		size = day
 	}
 	for to.After(from) {
-		start := to.Add(quarter - 1).Truncate(quarter).Add(-size)
+		start := end().Add(-size)
 		if start.Before(from) {
 			start = from
 		}
