@@ -1,13 +1,12 @@
 package answer
 
 import (
-	"encoding/json"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 
 	"envoyd/internal/reading"
+	"envoyd/internal/scalar"
 )
 
 // Num is a number as the gateways write it: integer, float, or either in
@@ -19,8 +18,7 @@ type Num struct{ reading.Value }
 // UnmarshalJSON never fails.
 func (n *Num) UnmarshalJSON(b []byte) error {
 	n.Value = reading.Value{}
-	f, err := strconv.ParseFloat(word(b), 64)
-	if err == nil && !underflow(f) {
+	if f, ok := scalar.Number(b); ok && !underflow(f) {
 		n.Value = reading.Of(f)
 	}
 	return nil
@@ -38,10 +36,8 @@ type Int int64
 
 // UnmarshalJSON never fails.
 func (i *Int) UnmarshalJSON(b []byte) error {
-	*i = 0
-	if n, ok := whole(word(b)); ok {
-		*i = Int(n)
-	}
+	n, _ := scalar.Whole(b)
+	*i = Int(n)
 	return nil
 }
 
@@ -53,7 +49,7 @@ type Joules struct {
 
 // UnmarshalJSON never fails.
 func (j *Joules) UnmarshalJSON(b []byte) error {
-	j.N, j.Known = whole(word(b))
+	j.N, j.Known = scalar.Whole(b)
 	if j.N < 0 {
 		*j = Joules{}
 	}
@@ -68,31 +64,13 @@ func (j Joules) Wh() reading.Value {
 	return reading.Of(float64(j.N) / 3600)
 }
 
-// whole reads an integer, or the integer part of a float that fits.
-func whole(s string) (int64, bool) {
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return n, true
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || math.IsNaN(f) || math.Abs(f) >= 1<<53 {
-		return 0, false
-	}
-	return int64(f), true
-}
-
 // Epoch is a time in seconds since 1970 on the gateway's clock, written as
 // integer, float or text; zero when the gateway has none (it writes 0).
 type Epoch struct{ time.Time }
 
-// farthest bounds an epoch so that every time can be written as RFC 3339.
-const farthest = 253402300799
-
 // UnmarshalJSON never fails.
 func (e *Epoch) UnmarshalJSON(b []byte) error {
-	e.Time = time.Time{}
-	if n, ok := whole(word(b)); ok && n > 0 && n <= farthest {
-		e.Time = time.Unix(n, 0).UTC()
-	}
+	e.Time = scalar.Time(b)
 	return nil
 }
 
@@ -102,7 +80,7 @@ type Text string
 
 // UnmarshalJSON never fails.
 func (t *Text) UnmarshalJSON(b []byte) error {
-	*t = Text(word(b))
+	*t = Text(scalar.Text(b))
 	return nil
 }
 
@@ -113,7 +91,7 @@ type Serial string
 // UnmarshalJSON never fails.
 func (s *Serial) UnmarshalJSON(b []byte) error {
 	*s = ""
-	w := word(b)
+	w := scalar.Text(b)
 	if len(w) <= 32 && strings.Trim(w, serialLetters) == "" {
 		*s = Serial(w)
 	}
@@ -129,7 +107,7 @@ type Flag struct{ On *bool }
 // UnmarshalJSON never fails.
 func (f *Flag) UnmarshalJSON(b []byte) error {
 	f.On = nil
-	switch strings.ToLower(word(b)) {
+	switch strings.ToLower(scalar.Text(b)) {
 	case "true", "1":
 		f.On = new(true)
 	case "false", "0":
@@ -143,22 +121,3 @@ func (f Flag) Yes() bool { return f.On != nil && *f.On }
 
 // No reports whether the gateway said false, which is not the same as nothing.
 func (f Flag) No() bool { return f.On != nil && !*f.On }
-
-// word returns a JSON scalar as plain text: strings without quotes, numbers
-// and truth values as written, null and compound values as nothing.
-func word(b []byte) string {
-	if len(b) == 0 {
-		return ""
-	}
-	switch b[0] {
-	case '{', '[', 'n':
-		return ""
-	case '"':
-		var s string
-		if json.Unmarshal(b, &s) != nil {
-			return ""
-		}
-		return strings.TrimSpace(s)
-	}
-	return string(b)
-}

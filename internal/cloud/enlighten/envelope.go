@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"envoyd/internal/cloud/budget"
+	"envoyd/internal/scalar"
 )
 
 // envelope is what a body that reports an error says, whichever of the API's
@@ -62,7 +63,7 @@ func gather(to *strings.Builder, raw json.RawMessage, depth int) {
 			gather(to, element, depth-1)
 		}
 	default:
-		s := word(raw)
+		s := scalar.Text(raw)
 		to.WriteString(s[:min(len(s), maxWords)] + "\n")
 	}
 }

@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"envoyd/internal/reading"
+	"envoyd/internal/scalar"
 )
 
 // The API is described by samples that do not agree with each other: integers
@@ -22,7 +21,7 @@ type num struct{ reading.Value }
 // UnmarshalJSON never fails.
 func (n *num) UnmarshalJSON(b []byte) error {
 	n.Value = reading.Value{}
-	if f, err := strconv.ParseFloat(word(b), 64); err == nil && math.Abs(f) < 1e15 {
+	if f, ok := scalar.Number(b); ok && math.Abs(f) < 1e15 {
 		n.Value = reading.Of(f)
 	}
 	return nil
@@ -33,30 +32,17 @@ type whole int64
 
 // UnmarshalJSON never fails.
 func (w *whole) UnmarshalJSON(b []byte) error {
-	*w = 0
-	s := word(b)
-	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
-		*w = whole(i)
-	} else if f, err := strconv.ParseFloat(s, 64); err == nil && math.Abs(f) < 1<<53 {
-		*w = whole(f)
-	}
+	n, _ := scalar.Whole(b)
+	*w = whole(n)
 	return nil
 }
 
 // epoch is a time in seconds since 1970; zero when absent.
 type epoch struct{ time.Time }
 
-// farthest bounds an epoch so that every time can be written as RFC 3339.
-const farthest = 253402300799
-
 // UnmarshalJSON never fails.
 func (e *epoch) UnmarshalJSON(b []byte) error {
-	var n whole
-	_ = n.UnmarshalJSON(b)
-	e.Time = time.Time{}
-	if n > 0 && n <= farthest {
-		e.Time = time.Unix(int64(n), 0).UTC()
-	}
+	e.Time = scalar.Time(b)
 	return nil
 }
 
@@ -65,7 +51,7 @@ type text string
 
 // UnmarshalJSON never fails.
 func (t *text) UnmarshalJSON(b []byte) error {
-	*t = text(word(b))
+	*t = text(scalar.Text(b))
 	return nil
 }
 
@@ -124,22 +110,4 @@ func (l *lenient[T]) UnmarshalJSON(b []byte) error {
 		l.V = v
 	}
 	return nil
-}
-
-// word returns a JSON scalar as plain text, compound values as nothing.
-func word(b []byte) string {
-	if len(b) == 0 {
-		return ""
-	}
-	switch b[0] {
-	case '{', '[', 'n':
-		return ""
-	case '"':
-		var s string
-		if json.Unmarshal(b, &s) != nil {
-			return ""
-		}
-		return strings.TrimSpace(s)
-	}
-	return string(b)
 }
