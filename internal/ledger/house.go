@@ -3,6 +3,7 @@ package ledger
 import (
 	"log/slog"
 	"math"
+	"strings"
 
 	"envoyd/internal/reading"
 )
@@ -61,7 +62,7 @@ func (h *house) newHardware(in Input, log *slog.Logger) bool {
 	h.zeroSince = 0
 	for i := range h.flows {
 		f := &h.flows[i]
-		f.Terms, f.Power, f.Rebase = nil, power{}, f.Born
+		f.Terms, f.Power = nil, power{}
 	}
 	log.Info("hardware changed, counters go on from a new level",
 		slog.String("gateway", in.Gateway), slog.String("before", before), slog.String("serial", in.Serial))
@@ -134,14 +135,12 @@ func (h *house) flow(name reading.Flow) *flow {
 
 // takeAll judges the counters that some account is made of.
 func (h *house) takeAll(in Input, out *Outcome, l *Ledger) {
-	if h.onlyZeros(in.Counters) {
-		return
-	}
+	waiting := h.onlyZeros(in.Counters)
 	restarted := false
 	for i := range in.Counters {
 		raw := &in.Counters[i]
 		c, ok := h.counters[raw.Name]
-		if !ok || !c.used || c.tick == h.tick {
+		if !ok || !c.used || c.tick == h.tick || !c.known() && waiting[sourceOf(raw.Name)] {
 			continue
 		}
 		c.tick, c.Seen = h.tick, h.at
@@ -175,29 +174,40 @@ func positive(n, fallback float64) float64 {
 	return fallback
 }
 
-// onlyZeros recognises a gateway that is new to us and has just started: its
-// zeros must not become the level that its real counters jump from. Zeros that
-// last are true: nothing was ever counted.
-func (h *house) onlyZeros(counters []reading.Counter) bool {
-	some := false
+// onlyZeros finds the sources ("ct" of "ct/production/delivered") that are new
+// to us and give nothing but zeros, as a gateway does that has just started:
+// these must not become the level that its real counters jump from. Each
+// source is another part of the gateway, and they do not start together. Zeros
+// that last are true: nothing was ever counted.
+func (h *house) onlyZeros(counters []reading.Counter) map[string]bool {
+	var waiting map[string]bool
 	for i := range counters {
-		c, ok := h.counters[counters[i].Name]
-		if !ok || !c.used {
-			continue
+		if c, ok := h.counters[counters[i].Name]; ok && c.used && !c.known() && counters[i].Wh == 0 {
+			if waiting == nil {
+				waiting = map[string]bool{}
+			}
+			waiting[sourceOf(counters[i].Name)] = true
 		}
-		if c.known() || counters[i].Wh != 0 {
-			h.zeroSince = 0
-			return false
+	}
+	for i := range counters {
+		if c, ok := h.counters[counters[i].Name]; ok && c.used && (c.known() || counters[i].Wh != 0) {
+			delete(waiting, sourceOf(counters[i].Name))
 		}
-		some = true
 	}
-	if !some {
-		return false
-	}
-	if h.zeroSince == 0 || h.zeroSince > h.at {
+	switch {
+	case len(waiting) == 0:
+		h.zeroSince = 0
+	case h.zeroSince == 0 || h.zeroSince > h.at:
 		h.zeroSince = h.at
+	case h.at-h.zeroSince >= zeroPatience:
+		return nil
 	}
-	return h.at-h.zeroSince < zeroPatience
+	return waiting
+}
+
+func sourceOf(counter string) string {
+	source, _, _ := strings.Cut(counter, "/")
+	return source
 }
 
 // restartOthers believes the other zeros of an answer in which one counter has

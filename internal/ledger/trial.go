@@ -62,9 +62,12 @@ func (c *counter) newTrial(s sample) *trial {
 }
 
 // onTrial reports whether the sample is of a level that was far from
-// plausible when it appeared: that it lasts does not make energy of it.
+// plausible when it appeared: that it lasts does not make energy of it. After
+// hours even zeros could have grown to the level that is believed, so what is
+// nearer to that has come back to it.
 func (c *counter) onTrial(s sample) bool {
-	return c.Trial != nil && c.Trial.Far && c.Trial.continues(s)
+	t := c.Trial
+	return t != nil && t.Far && t.continues(s) && math.Abs(s.wh-t.Wh) < math.Abs(s.wh-c.Wh)
 }
 
 // lateGain is what a counter that stood still gives at once.
@@ -127,8 +130,12 @@ func (c *counter) comeback(s sample) (wh float64, ok bool) {
 	return min(rise-(c.Total-p.Total), energy(s.maxW, min(s.at-c.Moved, lateness))), true
 }
 
-// continues reports whether the sample goes on from the level on trial.
+// continues reports whether the sample goes on from the level on trial. After a
+// long silence that is anybody's guess.
 func (t *trial) continues(s sample) bool {
+	if s.at-t.At > lateness && s.stepWh == 0 {
+		return false
+	}
 	slack := energy(s.maxW, s.at-t.At) + roundingWh
 	rise := s.wh - t.Wh
 	if s.balance {
