@@ -114,6 +114,7 @@ type Collector struct {
 
 	// What follows up to mu belongs to the loop.
 	slowAsked   map[string]time.Time // when a slow page was last asked, over all sessions
+	past        *derive.Snapshot     // of the newest session
 	barren      int                  // probes in a row that found less than there may be
 	unsureSince time.Time            // when a gateway made for CTs was first seen without any
 	poorSince   time.Time            // since when the gateway shows less than it had; zero while it does not

@@ -93,6 +93,8 @@ func (c *Collector) begin(info gateway.Info) *session {
 		ends:     now.Add(probeEvery),
 		clockAt:  now,
 	}
+	s.snapshot.Follow(c.past)
+	c.past = s.snapshot
 	s.clock.Observe(info.Time, info.Received)
 	every := max(c.cfg.Targets.Status, infoLeast)
 	if c.cfg.Targets.Status <= 0 {

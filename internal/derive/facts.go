@@ -62,7 +62,7 @@ func learn(s *Snapshot) *facts {
 	f.learnCTs(s)
 	f.learnStorage(s)
 	f.v1 = s.v1.have
-	f.v1Empty = s.v1.have && s.v1.is.Empty()
+	f.v1Empty = s.v1.have && s.v1.is.Empty() && !s.doubt.counts[pathV1]
 	f.devices = s.devices.have && s.devices.is.Complete() && len(energyOf(s)) > 0
 	f.devicesCut = s.devices.have && !s.devices.is.Complete()
 	f.pdm = s.pdm.have && s.pdm.is.PCU.LifetimeWh.Or(0) > 0

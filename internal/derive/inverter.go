@@ -98,7 +98,7 @@ func (i installed) lifetime() reading.Value {
 	if i.device == nil {
 		return reading.Value{}
 	}
-	return overChannels(*i.device, func(c answer.DeviceChannel) reading.Value { return c.Lifetime.Joules.Wh() })
+	return lifetimeOf(*i.device)
 }
 
 func newestReport(all map[answer.Serial]*installed) time.Time {

@@ -140,6 +140,8 @@ func (p Plan) Outdated(s *Snapshot) string {
 		return "IQ Batteries came or went"
 	case now.acb && !p.facts.acb:
 		return "AC Batteries appeared"
+	case now.v1Empty != p.facts.v1Empty && now.standard() && s.v1.have:
+		return "/api/v1/production began or ceased to count"
 	case now.enpower != p.facts.enpower && s.ensemble.have:
 		return "a System Controller came or went"
 	}

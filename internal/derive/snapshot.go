@@ -45,7 +45,9 @@ type Snapshot struct {
 	// a healthy CT, and that must not look like a CT that is gone.
 	active map[string]answer.Item
 
-	doubt doubt // whether zeros are the night's or a restart's
+	doubt  doubt // whether zeros are the night's or a restart's
+	past   past
+	charge map[answer.Serial]charge // what each battery last said, "" all together
 
 	// fleet is what installedInverters worked out, until an answer that
 	// matters for it comes in.
@@ -71,8 +73,8 @@ func (s *Snapshot) Put(path string, body []byte, received time.Time) error {
 		return fmt.Errorf("parsing the answer of %s: %w", path, err)
 	}
 	delete(s.missing, path)
-	if wh, ok := s.lifetimeAt(path); ok {
-		s.doubt.hear(path, wh)
+	if wh, ok := s.lifetimeAt(path); ok && s.doubt.hear(path, wh, received) && !reportsPower(s.inverters.is) {
+		s.inverters, s.fleet, s.past.shone = dimmed(s.inverters), nil, true
 	}
 	s.changed(e)
 	return nil

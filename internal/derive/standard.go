@@ -6,6 +6,10 @@ import (
 	"envoyd/internal/reading"
 )
 
+// pageAge is how long ago a page may have answered and still stand beside what
+// a CT measures now.
+const pageAge = 3 * longestInterval
+
 // inverterProduction is the power of a gateway without a production CT, in the
 // contract's order: the sum in production.json with its reading time, else the
 // sum of the fresh reports with the newest one's time, else api/v1 at the
@@ -13,16 +17,22 @@ import (
 func (v *view) inverterProduction() measured {
 	sum, ok := v.s.production.is.Inverters()
 	started := sum.LifetimeWh.Or(1) != 0 // zeros come in the first minutes after a start
-	if ok && started && !sum.Time.IsZero() && sum.PowerW.Known() {
+	if ok && started && !v.silent(v.s.production.at) && !sum.Time.IsZero() && sum.PowerW.Known() {
 		return measured{sum.PowerW.Value, v.clock.Ours(sum.Time.Time)}
 	}
 	if m := v.freshReports(); m.w.Known() {
 		return m
 	}
-	if v.s.v1.have && !v.s.v1.is.Empty() && !v.f.v1OfLostCT() {
+	if v.s.v1.have && !v.silent(v.s.v1.at) && !v.s.v1.is.Empty() && !v.f.v1OfLostCT() {
 		return measured{v.s.v1.is.PowerW.Value, v.s.v1.at}
 	}
 	return measured{}
+}
+
+// silent reports whether a page has not answered for too long. Beside a net CT,
+// whose time is the reading's, nobody else would see that.
+func (v *view) silent(answered time.Time) bool {
+	return v.f.metered() && v.now.Sub(answered) > pageAge
 }
 
 // freshReports adds the inverters that reported within two intervals.
