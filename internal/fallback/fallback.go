@@ -34,6 +34,11 @@ const (
 	freshFor = 45 * time.Minute
 	look     = time.Second
 	zoneForm = "15:04:05"
+	// politeness is how much later than the budget allows a gateway asks again
+	// that was just answered; it gets less with each turn that it waits. Without
+	// it the first of several silent gateways would always be the same.
+	politeness = 9 * time.Second
+	turn       = 3 * time.Second
 )
 
 // How long the cloud is left alone after a failure that names no time.
@@ -84,11 +89,12 @@ const (
 type watch struct {
 	Config
 	phase  phase
-	since  time.Time // when the outage began
-	lost   time.Time // the gateway's last measurement before it went, in this outage the last time
-	back   time.Time // when it came back
-	ask    time.Time // when the cloud may be asked next
-	newest time.Time // of the sample that was published last
+	since  time.Time     // when the outage began
+	lost   time.Time     // the gateway's last measurement before it went, in this outage the last time
+	back   time.Time     // when it came back
+	ask    time.Time     // when the cloud may be asked next
+	newest time.Time     // of the sample that was published last
+	yield  time.Duration // to other silent gateways, when the budget allows the next call
 }
 
 // Run looks after one gateway until ctx ends.
@@ -166,7 +172,7 @@ func (w *watch) stand(ctx context.Context, now time.Time) {
 		w.failed(err, now)
 		return
 	}
-	w.ask = s.Next
+	w.ask, w.yield = s.Next, politeness
 	if w.isBack(w.Contact()) {
 		return // it came back meanwhile
 	}
@@ -196,6 +202,7 @@ func (w *watch) failed(err error, now time.Time) {
 	}
 	w.ask = now.Add(pause)
 	if errors.Is(err, budget.ErrSpent) {
+		w.ask, w.yield = w.ask.Add(w.yield), max(0, w.yield-turn)
 		w.waiting(", the next call is due at " + w.ask.Local().Format(zoneForm) + " by the budget")
 		return
 	}
