@@ -17,6 +17,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"envoyd/internal/scalar"
 )
 
 // ErrShape says that a body is not the answer of this endpoint: another JSON
@@ -32,46 +34,10 @@ func decode(body []byte, open byte, into any) error {
 	}
 	err := json.Unmarshal(body, into)
 	if _, syntax := errors.AsType[*json.SyntaxError](err); syntax {
-		err = json.Unmarshal(withoutNaN(body), into)
+		err = json.Unmarshal(scalar.WithoutNaN(body), into)
 	}
 	if _, wrongType := errors.AsType[*json.UnmarshalTypeError](err); wrongType || err == nil {
 		return nil // encoding/json has filled everything else
 	}
 	return fmt.Errorf("%w: %w", ErrShape, err)
-}
-
-// withoutNaN replaces bare NaN and Infinity, which no JSON parser takes, by
-// null. Only words outside strings are touched.
-func withoutNaN(body []byte) []byte {
-	out := make([]byte, 0, len(body))
-	quoted := false
-	for i := 0; i < len(body); i++ {
-		c := body[i]
-		switch {
-		case quoted && c == '\\' && i+1 < len(body):
-			out = append(out, c, body[i+1])
-			i++
-			continue
-		case c == '"':
-			quoted = !quoted
-		case !quoted:
-			if n := nonFinite(body[i:]); n > 0 {
-				out = append(out, "null"...)
-				i += n - 1
-				continue
-			}
-		}
-		out = append(out, c)
-	}
-	return out
-}
-
-// nonFinite returns the length of the non-finite word that b starts with, or 0.
-func nonFinite(b []byte) int {
-	for _, word := range []string{"-infinity", "infinity", "-inf", "inf", "-nan", "nan"} {
-		if len(b) >= len(word) && bytes.EqualFold(b[:len(word)], []byte(word)) {
-			return len(word)
-		}
-	}
-	return 0
 }

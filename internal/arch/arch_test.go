@@ -53,7 +53,7 @@ var allowed = map[string][]string{
 	"cloud/budget":   {"atomicfile", "cloud/filelock", "fault"},
 	"cloud/filelock": {},
 	"cloud/host":     {"fault"},
-	"gateway":        {"fault", "firmware", "secret", "trust"},
+	"gateway":        {"fault", "firmware", "scalar", "secret", "trust"},
 	"derive":         {"answer", "reading"},
 	"answer":         {"reading", "scalar", "github.com/PuerkitoBio/goquery"},
 	"ledger":         {"atomicfile", "reading"},

@@ -349,3 +349,14 @@ func TestHandshakeThatHangs(t *testing.T) {
 		c.Close()
 	})
 }
+
+// One number that is none must not cost the others: answer reads them.
+func TestBareNaNIsNoBrokenAnswer(t *testing.T) {
+	f := newFake(t, "8.2.4345")
+	f.page(meters, answers(200, `[{"eid":1,"reactivePower":NaN,"activePower":-Infinity,"note":"\"nan"}]`))
+	c := newClient(t, nil)
+	connect(t, c, f.address)
+	if _, err := c.Get(t.Context(), meters, false); err != nil {
+		t.Error(err)
+	}
+}

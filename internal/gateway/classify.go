@@ -10,6 +10,7 @@ import (
 
 	"envoyd/internal/fault"
 	"envoyd/internal/firmware"
+	"envoyd/internal/scalar"
 )
 
 // jsonFirmware is where pages that do not exist begin to be 404; before, they
@@ -41,7 +42,7 @@ func classify(q question, r reply, v firmware.Version) error {
 		return fmt.Errorf("%w but HTML", ErrNotJSON)
 	case body[0] != '{' && body[0] != '[':
 		return ErrNotJSON
-	case !json.Valid(body):
+	case !json.Valid(body) && !json.Valid(scalar.WithoutNaN(body)):
 		return ErrTruncated
 	}
 	return nil
