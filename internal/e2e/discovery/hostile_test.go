@@ -18,16 +18,18 @@ func TestTwoKeysForOneSerialAreRefused(t *testing.T) {
 			w := newWorld(t, "")
 			w.Far.Readdress(netnstest.FarAddress, netip.MustParsePrefix("10.83.0.3/24"))
 			both, token := w.gateways("10.83.0.2:443/"+first+"/envoy", "10.83.0.3:443/"+first+"/envoy-2")
-			condition := "discovery"
+			conditions := []string{"discovery"}
 			if configured {
 				w.configure("gateways: [{serial: \"" + first + "\", token: " + token + "}]\n")
-				condition = "trust/" + first
+				conditions = []string{"trust/" + first, "gateway/" + first}
 			}
 			w.start()
-			w.wait("both addresses to be named", func() bool {
-				c := w.condition(condition)
-				return c.State == status.Red && strings.Contains(c.Message, "10.83.0.2 ") && strings.Contains(c.Message, "10.83.0.3 ") && c.Mend != ""
-			})
+			for _, condition := range conditions {
+				w.wait(condition+" to name both addresses", func() bool {
+					c := w.condition(condition)
+					return c.State == status.Red && strings.Contains(c.Message, "10.83.0.2 ") && strings.Contains(c.Message, "10.83.0.3 ") && c.Mend != ""
+				})
+			}
 			if out, code := w.command(token, "read"); code != 1 {
 				t.Errorf("read ends with %d: %s", code, out)
 			}
