@@ -105,3 +105,16 @@ func productionSlot() slot {
 		}
 	})
 }
+
+// inventorySlot keeps the devices' list without the charge of AC Batteries that were not heard.
+func inventorySlot() slot {
+	plain := slotOf(answer.ParseInventory, func(s *Snapshot) *kept[answer.Inventory] { return &s.inventory })
+	return checked(plain, func(s *Snapshot, received time.Time) {
+		list := s.inventory.is[answer.GroupACB]
+		for i, b := range list {
+			if s.unheard(b.Serial, b.SoCPct, received) {
+				list[i].SoCPct = answer.Num{}
+			}
+		}
+	})
+}

@@ -140,9 +140,10 @@ func ofReport(r answer.ReportValues, at time.Time) ctValues {
 	}
 }
 
-// readItem takes the item of production.json as it was while it was last active.
+// readItem takes the item of production.json while it is active. One that is
+// not says nothing at present; its place in the plan it keeps.
 func (v *view) readItem(c ct) (ctValues, bool) {
-	item, ok := v.s.active[c.kind]
+	item, ok := v.s.production.is.CT(c.kind)
 	if !ok || c.kind == answer.KindTotal && v.f.quirk(quirkTotalIsNet) {
 		return ctValues{}, false
 	}

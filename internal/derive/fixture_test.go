@@ -77,6 +77,12 @@ func values(eid int, powerW, delivered, received float64) string {
 		eid, noon.Unix(), delivered, received, powerW, powerW)
 }
 
+// valuesAt is a CT's answer of a moment, with its apparent power.
+func valuesAt(eid int, at time.Time, powerW, apparentVA float64) string {
+	return fmt.Sprintf(`{"eid":%d,"timestamp":%d,"actEnergyDlvd":5e6,"actEnergyRcvd":1,"activePower":%g,"apparentPower":%g,"channels":[]}`,
+		eid, at.Unix(), powerW, apparentVA)
+}
+
 func list(elements ...string) string { return "[" + strings.Join(elements, ",") + "]" }
 
 // eids of the CT positions.

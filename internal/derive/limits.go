@@ -2,6 +2,7 @@ package derive
 
 import (
 	"math"
+	"time"
 
 	"envoyd/internal/answer"
 	"envoyd/internal/reading"
@@ -63,16 +64,50 @@ func hasOtherPV(s *Snapshot, cts map[string]ctValues) bool {
 // checkApparent refuses a sample whose active power is far above its apparent
 // power, which no physics allows. production.json and the reports give
 // apparent power as a signed sum, so only the readings are held to it; and not
-// the storage CT where its values are known to be copies.
+// the storage CT where its values are known to be copies. Where it lasts it is
+// how this meter measures and no bad sample: then the apparent power is wrong.
 func (v *view) checkApparent(kind string, c *ctValues) {
 	p, known := c.powerW.Get()
 	s := math.Abs(c.apparent.Or(0))
-	if !known || s == 0 || math.Abs(p) <= apparentFactor*s+apparentSlackW ||
-		kind == answer.KindStorage && v.f.quirk(quirkStoragePhases) {
+	if kind == answer.KindStorage && v.f.quirk(quirkStoragePhases) {
+		return
+	}
+	if !known || s == 0 || math.Abs(p) <= apparentFactor*s+apparentSlackW {
+		v.s.meets(kind)
+		return
+	}
+	if v.s.twisted(kind) {
+		c.apparent = reading.Value{}
 		return
 	}
 	v.refuse(kind+" power_w", "active power beyond the apparent power", p)
 	c.powerW, c.bad = reading.Value{}, true
+}
+
+// twistedFor is how long a CT must contradict itself before it always does.
+const twistedFor = 10 * time.Minute
+
+// twisted reports whether a CT has contradicted itself for long enough.
+func (s *Snapshot) twisted(kind string) bool {
+	since, ok := s.odd[kind]
+	switch {
+	case !ok && s.odd == nil:
+		s.odd = map[string]time.Time{kind: s.readings.at}
+	case !ok:
+		s.odd[kind] = s.readings.at
+	case since.IsZero() || s.readings.at.Sub(since) >= twistedFor:
+		s.odd[kind] = time.Time{}
+		return true
+	}
+	return false
+}
+
+// meets ends a contradiction that did not last. One that did comes again with
+// every sun, and small power never shows it.
+func (s *Snapshot) meets(kind string) {
+	if !s.odd[kind].IsZero() {
+		delete(s.odd, kind)
+	}
 }
 
 // plausible refuses a power that the hardware cannot have.

@@ -22,7 +22,7 @@ func (s *Snapshot) Follow(earlier *Snapshot) {
 		return
 	}
 	s.doubt.counts, s.doubt.zeros = maps.Clone(earlier.doubt.counts), maps.Clone(earlier.doubt.zeros)
-	s.charge = maps.Clone(earlier.charge)
+	s.charge, s.odd = maps.Clone(earlier.charge), maps.Clone(earlier.odd)
 	s.past.shone = earlier.past.shone || reportsPower(earlier.inverters.is)
 	s.past.devices = earlier.past.devices
 	if earlier.devices.have {

@@ -45,7 +45,8 @@ type Snapshot struct {
 	// a healthy CT, and that must not look like a CT that is gone.
 	active map[string]answer.Item
 
-	doubt  doubt // whether zeros are the night's or a restart's
+	odd    map[string]time.Time // CTs whose active power is beyond the apparent, and since when; zero for always
+	doubt  doubt                // whether zeros are the night's or a restart's
 	past   past
 	charge map[answer.Serial]charge // what each battery last said, "" all together
 

@@ -72,9 +72,13 @@ func (d *doubt) believes(received time.Time, sunlit bool) bool {
 	return false
 }
 
-// sunlit reports whether a production CT contradicts a list of zeros. The
-// meters are served by another part of the gateway, which may be up earlier.
+// sunlit reports whether a production CT, or where there is none another page's
+// sum, contradicts a list of zeros: other parts of the gateway may be up earlier.
 func (s *Snapshot) sunlit() bool {
+	if noProductionCT(s) {
+		sum, _ := s.production.is.Inverters()
+		return s.v1.is.PowerW.Or(0) > sunW || sum.PowerW.Or(0) > sunW
+	}
 	for _, m := range s.meters.is {
 		if m.Kind != answer.KindProduction || m.State != answer.StateEnabled {
 			continue
