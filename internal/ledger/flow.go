@@ -123,7 +123,7 @@ func (f *flow) count(at int64, tick uint64, held bool) bool {
 	if !f.ready(at, tick) {
 		return false
 	}
-	delta, start := 0.0, 0.0
+	delta, start, began := 0.0, 0.0, false
 	for i := range f.Terms {
 		t := &f.Terms[i]
 		if !t.ready(tick) {
@@ -132,10 +132,11 @@ func (f *flow) count(at int64, tick uint64, held bool) bool {
 		delta += t.Sign * (t.total() - t.Seen)
 		start += t.Sign * t.raw()
 		t.Seen = t.total()
+		began = began || t.counter != nil && t.counter.begins()
 	}
 	if !f.Born {
 		f.begin(start)
-	} else if !f.Rebase && !held {
+	} else if !f.Rebase && !held && (delta >= 0 || !began) { // what the others counted during the trial has no counterpart
 		f.Balance += delta
 	}
 	if f.Rebase && f.Coarse { // a coarse counter says less than was published

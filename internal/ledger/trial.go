@@ -115,6 +115,11 @@ func (c *counter) newEpoch(s sample) (event string) {
 	return event
 }
 
+// begins reports whether the newest sample began a new epoch.
+func (c *counter) begins() bool {
+	return c.verdict.event == eventEpoch || c.verdict.event == eventRestart
+}
+
 // comeback recognises the level before the last epoch, which was a fault that
 // lasted. What was counted meanwhile is not counted again, and of the rest no
 // more than a counter may be late by.
