@@ -1,6 +1,9 @@
 package counters_test
 
 import (
+	"bytes"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +36,34 @@ func TestInactiveCTOfOneAnswerChangesNoSource(t *testing.T) {
 	})
 }
 
+// Of a CT that alone is inactive nothing is said, least of all what it measured
+// minutes ago beside what the other one measures now.
+func TestInactiveNetCTIsNotAddedToANewerProduction(t *testing.T) {
+	live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {
+		w.halt()
+		w.edit.gone(pathMeters, pathReadings, "/ivp/meters/reports")
+		w.start()
+		w.pass(5 * time.Minute)
+		at := time.Now()
+		w.edit.objects(pathPage, func(o object) {
+			if o["measurementType"] == page.Net {
+				o["activeCount"] = 0
+			}
+		})
+		w.pass(8 * time.Minute)
+		w.edit.page(pathPage, nil)
+		w.pass(3 * time.Minute)
+		for _, m := range w.heard.since(at, "/power") {
+			p := decode[powerMessage](t, m)
+			if used, ok := p.ConsumptionW.Get(); ok && math.Abs(used-m.truth.ConsumptionW) > 1 {
+				t.Errorf("the house is said to use %v W at %v, in truth %v", used, p.Time, m.truth.ConsumptionW)
+			}
+		}
+		w.powerIs(1, "production_w", "grid_w", "consumption_w")
+		w.nothingRefused()
+	})
+}
+
 // The same for the meters themselves: [] is a meter daemon that is not up yet.
 func TestMetersThatAreMissingForMinutesChangeNoSource(t *testing.T) {
 	live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {
@@ -60,6 +91,21 @@ func TestOverwrittenTotalIsNeverRead(t *testing.T) {
 		if e := decode[energyMessage](t, msg); e.Today.ProductionWh.Known() || e.Today.ConsumptionWh.Known() {
 			t.Errorf("today is %+v before a midnight was seen: it is the gateway's lifetime", e.Today)
 		}
+		w.halt()
+		w.edit.gone(pathReadings, "/ivp/meters/reports")
+		at := time.Now()
+		w.start()
+		w.pass(25 * time.Minute)
+		heard := w.heard.since(at.Add(11*time.Minute), "/power") // until it is believed that the meters are gone
+		for _, m := range heard {
+			if p := decode[powerMessage](t, m); p.ConsumptionW.Known() || p.GridW.Known() {
+				t.Fatalf("%s: nobody measured that", m.payload)
+			}
+		}
+		if len(heard) == 0 {
+			t.Error("no power at all: the story does not play")
+		}
+		w.honest()
 	})
 }
 
@@ -77,6 +123,9 @@ func TestNegativeProductionAtNight(t *testing.T) {
 			t.Errorf("production is %v W at half past twelve at night: the story does not play", p.ProductionW)
 		}
 		w.counts(m, 0.1, 0, reading.Production, reading.Import, reading.Export, reading.Consumption)
+		w.away(midnight.Add(8 * time.Hour)) // what was drawn at night takes nothing from the morning
+		w.pass(time.Minute)
+		w.counts(m, 1, 0, reading.Production, reading.Consumption)
 		w.nothingRefused()
 	})
 }
@@ -84,13 +133,21 @@ func TestNegativeProductionAtNight(t *testing.T) {
 // Mechanism k: an installer commissions a CT anew; its counters begin at zero.
 // What passes until that is believed is not counted, the rest is.
 func TestCTCommissionedAnewGoesOn(t *testing.T) {
-	for _, kind := range []string{page.Production, page.Net} {
-		t.Run(kind, func(t *testing.T) {
+	for name, tt := range map[string]struct {
+		kind   string
+		unseen time.Duration // by us, while the counters are 0
+	}{
+		"production": {page.Production, 0}, "net": {page.Net, 0}, "while nobody looks": {page.Production, 20 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
 			live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {
 				w.pass(time.Minute)
 				m := w.mark()
 				w.pass(10 * time.Minute)
-				w.sim.Pages.Reset(kind)
+				if tt.unseen > 0 {
+					w.sim.Fault(fault.BadGateway, fault.Options{For: tt.unseen})
+				}
+				w.sim.Pages.Reset(tt.kind)
 				w.pass(5 * time.Minute)
 				again := w.mark()
 				w.pass(20 * time.Minute)
@@ -105,13 +162,20 @@ func TestCTCommissionedAnewGoesOn(t *testing.T) {
 // Mechanism j: another gateway in the same house, with counters of its own. That
 // they stand where the old ones may well have come to is a coincidence.
 func TestReplacedGatewayGoesOn(t *testing.T) {
+	for name, level := range map[string]float64{"at a level by chance": 1500, "far away": 5e6} {
+		t.Run(name, func(t *testing.T) { replaced(t, level) })
+	}
+}
+
+// replaced plays it with a new gateway whose counters stand so much higher.
+func replaced(t *testing.T, level float64) {
 	live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {
 		w.pass(5 * time.Minute)
 		m := w.mark()
 		w.halt()
 		w.pass(2 * time.Hour)
 		second, err := sim.Start(sim.Config{Preset: sim.Metered, Serial: "122333444999", Listener: w.net[secondAt],
-			Home: home.Config{LifetimeWh: w.sim.Home.Config().LifetimeWh + 1500}})
+			Home: home.Config{LifetimeWh: w.sim.Home.Config().LifetimeWh + level}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,6 +198,7 @@ func TestReplacedGatewayGoesOn(t *testing.T) {
 			t.Error("the new gateway publishes under its own serial")
 		}
 		w.honest()
+		w.nothingRefused()
 	})
 }
 
@@ -152,7 +217,7 @@ func TestOnlyTheAggregateCounts(t *testing.T) {
 		m := w.mark()
 		w.pass(5 * time.Minute)
 		doubled := func(o object) {
-			for _, name := range []string{"actEnergyDlvd", "actEnergyRcvd"} {
+			for _, name := range []string{"actEnergyDlvd", "actEnergyRcvd", "activePower", "apparentPower"} {
 				o[name] = 2 * numberIn(o, name)
 			}
 		}
@@ -163,6 +228,11 @@ func TestOnlyTheAggregateCounts(t *testing.T) {
 		w.powerIs(0.01, "production_w", "grid_w", "consumption_w")
 		w.counts(m, 0.1, 0, reading.Production, reading.Import, reading.Export, reading.Consumption)
 		w.refusedOnce("jumped further than hardware can")
+		for _, msg := range w.heard.since(m.at, "/power") {
+			if made := decode[powerMessage](t, msg).ProductionW.Or(0); math.Abs(made-msg.truth.ProductionW) > 0.01 {
+				t.Errorf("production was published as %v, in truth %v", made, msg.truth.ProductionW)
+			}
+		}
 		if _, phases := w.heard.find("meter/production/L1"); phases {
 			t.Error("a house with one phase publishes phases")
 		}
@@ -177,6 +247,7 @@ func TestOddNumbersAreNotMeasurements(t *testing.T) {
 			o["activePower"], o["apparentPower"], o["actEnergyDlvd"] = 4294967292, 4294967292, 4294967292
 		},
 		"underflow of power alone":  func(o object) { o["activePower"], o["apparentPower"] = 4294967292, 4294967292 },
+		"beyond the hardware":       func(o object) { o["activePower"], o["apparentPower"] = 150000, 150000 },
 		"beyond the apparent power": func(o object) { o["activePower"] = 9000.0 + 10*numberIn(o, "apparentPower") },
 		"minus zero":                func(o object) { o["reactivePower"], o["actEnergyRcvd"] = rawNumber("-0.000"), rawNumber("-0.000") },
 		"absent":                    func(o object) { delete(o, "activePower"); delete(o, "actEnergyDlvd") },
@@ -199,9 +270,40 @@ func TestOddNumbersAreNotMeasurements(t *testing.T) {
 						t.Errorf("production was published as %v, in truth %v", made, msg.truth.ProductionW)
 					}
 				}
+				if !strings.HasPrefix(name, "beyond") && name != "minus zero" { // what is no number is not refused either
+					w.nothingRefused()
+				}
 			})
 		})
 	}
+	t.Run("NaN where it does not matter", func(t *testing.T) {
+		live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {
+			w.pass(time.Minute)
+			at := time.Now()
+			w.edit.objects(pathReadings, func(o object) { o["reactivePower"] = "bare" })
+			written := w.edit.edits[pathReadings]
+			w.edit.page(pathReadings, func(p *site.Page) {
+				written(p)
+				p.Body = bytes.ReplaceAll(p.Body, []byte(`"bare"`), []byte("NaN"))
+			})
+			w.pass(20 * time.Second)
+			if n := w.newTimes(at); n < 15 {
+				t.Errorf("%d measurements in 20 seconds", n)
+			}
+		})
+	})
+	t.Run("a float time of an old answer", func(t *testing.T) {
+		live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {
+			w.edit.objects(pathReadings, func(o object) { o["timestamp"] = numberIn(o, "timestamp") + 0.5 })
+			w.pass(time.Minute)
+			at := time.Now()
+			w.sim.Fault(fault.Freeze, fault.Options{For: 5 * time.Minute})
+			w.pass(time.Minute)
+			if n := w.newTimes(at.Add(2 * time.Second)); n != 0 {
+				t.Errorf("%d new measurements of one answer", n)
+			}
+		})
+	})
 	t.Run("a bare NaN", func(t *testing.T) {
 		live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {
 			w.pass(time.Minute)

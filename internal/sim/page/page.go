@@ -193,6 +193,7 @@ func hasPower(path string) bool {
 func (v *view) rebase() {
 	if v.zeros {
 		v.Counters, v.Flow, v.today, v.week = home.Counters{}, home.Flow{}, home.Counters{}, home.Counters{}
+		v.SoCPct, v.StoredWh = 0, 0 // no battery was heard yet
 		for i := range v.Inverters {
 			v.Inverters[i].PowerW, v.Inverters[i].LifetimeJoules, v.Inverters[i].TodayWh = 0, 0, 0
 		}
