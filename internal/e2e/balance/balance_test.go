@@ -130,7 +130,7 @@ func (v *verdict) inventsNothing(r reading.Reading) {
 // counting reports whether any page tells what was counted.
 func (v *verdict) counting() bool {
 	for _, e := range v.plan.Endpoints() {
-		v1 := e.Path == pathV1 && !(v.house.fw >= "D8.3.5422")
+		v1 := e.Path == pathV1 && v.house.fw < "D8.3.5422"
 		if v1 || slices.Contains([]string{pathReadings, "/ivp/meters/reports", pathDevices, pathPDM, pathPage}, e.Path) {
 			return true
 		}

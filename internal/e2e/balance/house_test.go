@@ -69,7 +69,6 @@ type house struct {
 	oddWord                string
 	late                   time.Duration // how old the CTs' times are
 	zerosSince, zerosUntil time.Time
-	restarted              bool
 }
 
 func newHouse(s *script) *house {

@@ -52,7 +52,6 @@ type play struct {
 	spikes   bool              // a number was too high at some time
 	whole    bool              // every page was asked just now, and the gateway counted
 
-	trace   func(format string, args ...any)
 	emitted func(r derive.Result, out ledger.Outcome)
 }
 
