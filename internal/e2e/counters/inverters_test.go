@@ -199,28 +199,6 @@ func TestFirmwareUpdateIsBridged(t *testing.T) {
 	}
 }
 
-// The same while the daemon is away for days: what no longer wraps is within
-// what the inverters could have made meanwhile, and they did not.
-func TestUnwrappedCounterAfterDaysIsNoEnergy(t *testing.T) {
-	cfg := sim.Config{Preset: sim.Standard7, Home: home.Config{Report: 5 * time.Minute, LifetimeWh: wrapWh + 200e3}}
-	live(t, options{Sim: cfg}, func(w *world) {
-		w.halt()
-		w.edit.gone(pathV1, pathPDM, pathDevices)
-		w.start()
-		w.pass(15 * time.Minute)
-		from := w.produced()
-		w.halt()
-		w.sim.Update("8.2.4264")
-		w.until(noon.Add(10 * 24 * time.Hour))
-		w.start()
-		w.pass(time.Hour)
-		if got := w.produced() - from; got > 800e3 {
-			t.Errorf("production rose by %.0f Wh in ten days", got)
-		}
-		w.honest()
-	})
-}
-
 // Mechanism p: firmware 3.7 prints its lifetime energy in whole megawatt-hours.
 func TestMegawattHoursGoByPower(t *testing.T) {
 	cfg := sim.Config{Preset: sim.Legacy37, Home: home.Config{Report: 5 * time.Minute, Inverters: 41, InverterW: 200, LifetimeWh: 132.498e6}}
