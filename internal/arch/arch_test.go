@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 		"github.com/prometheus/client_golang/prometheus/promhttp",
 	},
 	"collect": {
-		"answer", "backoff", "derive", "fault", "gateway", "hostclock", "ledger", "live", "reading", "status",
+		"answer", "backoff", "derive", "fault", "firmware", "gateway", "hostclock", "ledger", "live", "reading", "status",
 		"golang.org/x/sync/errgroup",
 	},
 	"fallback": {"atomicfile", "cloud/budget", "cloud/enlighten", "cloud/grant", "fault", "reading", "status"},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"envoyd/internal/derive"
+	"envoyd/internal/firmware"
 	"envoyd/internal/gateway"
 )
 
@@ -26,6 +27,9 @@ func (s *session) ask(ctx context.Context, l *slot) bool {
 		return false
 	}
 	now := time.Now()
+	if err == nil && s.updated(answer.Firmware) {
+		return false // it belongs to the next probe
+	}
 	opening := !s.snapshot.Answered(l.path)
 	if err == nil {
 		err = s.put(l, answer)
@@ -42,8 +46,20 @@ func (s *session) ask(ctx context.Context, l *slot) bool {
 	s.emit(now) // before anything else: somebody waits for it
 	s.unchanged(now)
 	s.compare(now)
+	s.tellPages(now)
 	s.keepLive(ctx, l, now)
 	return s.outdated.IsZero() || now.Sub(s.outdated) < confirmFor
+}
+
+// updated reports whether an answer comes from another firmware than the
+// session began with: the gateway was updated, and opened a new connection.
+func (s *session) updated(now firmware.Version) bool {
+	if now == s.info.Firmware {
+		return false
+	}
+	s.c.cfg.Log.Info("gateway firmware changed", "serial", s.info.Serial,
+		"before", s.info.Firmware.String(), "now", now.String())
+	return true
 }
 
 // put keeps an answer. Where the gateway gives no time with a value, ours is
@@ -85,10 +101,5 @@ func (s *session) askInfo(ctx context.Context, l *slot) bool {
 	s.c.connected(info)
 	s.clock.Observe(info.Time, info.Received)
 	s.clockAt = now
-	if info.Firmware != s.info.Firmware {
-		s.c.cfg.Log.Info("gateway firmware changed", "serial", info.Serial,
-			"before", s.info.Firmware.String(), "now", info.Firmware.String())
-		return false
-	}
-	return true
+	return !s.updated(info.Firmware)
 }

@@ -68,7 +68,7 @@ func (s *session) unsure() bool { return s.info.IMeter && !s.metered() && s.snap
 func (s *session) unborn(now time.Time) bool {
 	c := s.c
 	late := s.info.IMeter && !s.metered() && s.plan.Outdated(s.snapshot) != ""
-	if c.cfg.Established || !late && !s.unsure() {
+	if c.cfg.Established || !late && !s.unsure() && s.undecided() == "" {
 		return false
 	}
 	if c.unsureSince.IsZero() {

@@ -117,6 +117,7 @@ type Collector struct {
 	past        *derive.Snapshot     // of the newest session
 	barren      int                  // probes in a row that found less than there may be
 	unsureSince time.Time            // when a gateway made for CTs was first seen without any
+	undecided   time.Time            // since when a page that decides on CTs gives no answer; zero while none is missing
 	poorSince   time.Time            // since when the gateway shows less than it had; zero while it does not
 	warned      bool                 // that the time zone is not known
 

@@ -46,6 +46,8 @@ type fake struct {
 
 	mu    sync.Mutex
 	calls []call
+	// linked is the firmware that /info told last.
+	linked string
 }
 
 func newFake() *fake { return &fake{firmware: "8.2.4345", imeter: true} }
@@ -112,6 +114,7 @@ func (f *fake) answer(address string) gateway.Info {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := time.Now()
+	f.linked = f.firmware
 	return gateway.Info{
 		Serial: serial, Firmware: firmware.Version(f.firmware), IMeter: f.imeter, WebTokens: true,
 		Time: now.Add(f.clock).Truncate(time.Second), Received: now, Address: address,
@@ -134,7 +137,7 @@ func (f *fake) Info(context.Context) (gateway.Info, error) {
 func (f *fake) Get(ctx context.Context, path string, slow bool) (gateway.Answer, error) {
 	f.note(path, slow)
 	f.mu.Lock()
-	page := f.page
+	page, linked := f.page, f.linked
 	f.mu.Unlock()
 	if page == nil {
 		page = f.healthy
@@ -149,7 +152,9 @@ func (f *fake) Get(ctx context.Context, path string, slow bool) (gateway.Answer,
 	if err != nil {
 		return gateway.Answer{}, err
 	}
-	return gateway.Answer{Path: path, Body: []byte(body), Received: time.Now(), Latency: time.Since(began)}, nil
+	return gateway.Answer{
+		Path: path, Body: []byte(body), Received: time.Now(), Latency: time.Since(began), Firmware: firmware.Version(linked),
+	}, nil
 }
 
 func (f *fake) GetHTML(ctx context.Context, path string, slow bool) (gateway.Answer, error) {

@@ -14,13 +14,41 @@ const (
 	// answers as if it had no meters.
 	confirmFor = 10 * time.Minute
 	// probeAgain is the pace of the probes until then.
-	probeAgain = time.Minute
-	metersPath = "/ivp/meters"
+	probeAgain   = time.Minute
+	metersPath   = "/ivp/meters"
+	readingsPath = "/ivp/meters/readings"
 )
 
 // decisive are the pages that decide which source serves what: they are tried
 // twice before readings are made without them, all others once.
-var decisive = map[string]int{metersPath: 2, "/ivp/meters/readings": 2, "/ivp/ensemble/inventory": 2}
+var decisive = map[string]int{metersPath: 2, readingsPath: 2, "/ivp/ensemble/inventory": 2}
+
+// undecided names a page that tells whether there are CTs, or what they
+// measure, and that has given no answer yet; "" when there is none. Without it
+// a house with CTs would be read from its inverters, and its lifetime begin
+// with theirs.
+func (s *session) undecided() string {
+	for _, e := range s.open() {
+		if e.Path == readingsPath || e.Path == metersPath && s.info.IMeter {
+			return e.Path
+		}
+	}
+	return ""
+}
+
+// decided reports whether readings may be made. A gateway that refuses its
+// meters' pages for long is read without them.
+func (s *session) decided(now time.Time) bool {
+	c := s.c
+	if s.undecided() == "" {
+		c.undecided = time.Time{}
+		return true
+	}
+	if c.undecided.IsZero() {
+		c.undecided = now
+	}
+	return now.Sub(c.undecided) >= confirmFor
+}
 
 // compare looks whether the newest answers still fit the plan. While they do
 // not, the equipment is asked about each minute.
@@ -77,8 +105,8 @@ func (s *session) replan(now time.Time) {
 		}
 	}
 	s.schedule.keep(func(path string) bool { return wanted[path] })
-	s.planned = s.plan.Serves() && !s.awaits(open, false) && s.credible(open, now)
-	if !s.awaits(open, true) {
+	s.planned = s.plan.Serves() && !s.awaits(open, false) && s.decided(now) && s.credible(open, now)
+	if !s.awaits(open, true) && s.undecided() == "" {
 		s.fruit(now)
 	}
 	s.settle(open)

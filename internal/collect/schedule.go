@@ -42,7 +42,10 @@ type slot struct {
 	due    time.Time
 	began  time.Time // when it was last asked
 	asked  bool      // at least once
+	heard  bool      // it has answered
 	fails  int       // in a row
+	// failing is when the first of them was asked.
+	failing time.Time
 }
 
 // schedule says which endpoint is asked next. There is one request at a time
@@ -118,7 +121,7 @@ func (l *slot) answered(now time.Time, latency time.Duration) {
 	if l.slow {
 		load = loadSlow
 	}
-	l.asked, l.fails = true, 0
+	l.asked, l.heard, l.fails = true, true, 0
 	l.pace = max(l.target, latency*load)
 	// Back to the pace in halves, not at once: a gateway that has just
 	// recovered is not hit with the full load.
@@ -132,7 +135,7 @@ func (l *slot) failed(now time.Time, floor time.Duration) {
 	longest := longestWait
 	switch {
 	case l.slow:
-	case l.tier == derive.Meters:
+	case l.tier == derive.Meters || l.deciding():
 		longest = metersWait
 	default:
 		longest = nativeWait
@@ -141,10 +144,20 @@ func (l *slot) failed(now time.Time, floor time.Duration) {
 	if l.fails < 10 {
 		l.wait = min(firstRetry<<l.fails, longest)
 	}
+	if l.fails == 0 {
+		l.failing = l.began
+	}
 	l.asked, l.fails = true, l.fails+1
 	l.wait = max(l.wait, min(floor, longestWait))
-	l.due = l.notBefore(now.Add(l.wait + jitter(l.wait)))
+	l.due = now.Add(l.wait + jitter(l.wait))
+	if !l.deciding() {
+		l.due = l.notBefore(l.due)
+	}
 }
+
+// deciding reports whether there is no plan without this page, and it has yet
+// to be heard: it is asked for more often than it ever will be afterwards.
+func (l *slot) deciding() bool { return decisive[l.path] > 0 && !l.heard }
 
 // plan keeps the beat: the next time counts from when this one was due, so
 // that a poll each second stays one each second; but never from further back

@@ -69,6 +69,9 @@ func (s *session) failed(l *slot, err error, now time.Time) bool {
 	if opening {
 		s.replan(now) // what does not answer is not waited for
 	}
+	if s.answered {
+		s.tellPages(now)
+	}
 	return true
 }
 
