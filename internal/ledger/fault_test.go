@@ -148,6 +148,23 @@ func TestCounterThatStartsOver(t *testing.T) {
 			t.Fatal("believed four measurements")
 		}
 	})
+	t.Run("false alarm is undone when the level returns", func(t *testing.T) {
+		h := newHome(t)
+		h.production("ct", 6500)
+		h.reads(0, 5000)
+		out, _ := h.steadily(61, 0, 1)
+		if out.Hold {
+			t.Fatal("no epoch")
+		}
+		h.produced(out, 5060)
+		h.produced(h.reads(time.Second, 5062), 5060)
+		out, _ = h.steadily(40, 5063, 1)
+		h.produced(out, 5102)
+	})
+}
+
+// A CT that was commissioned anew begins with all its counters.
+func TestCountersOfACTStartOverTogether(t *testing.T) {
 	t.Run("takes the CT's other counters along", func(t *testing.T) {
 		h := newHome(t)
 		h.in.Counters = []reading.Counter{{Name: "imp", MaxW: 1e5}, {Name: "exp", MaxW: 1e5}}
@@ -178,19 +195,6 @@ func TestCounterThatStartsOver(t *testing.T) {
 			t.Fatal("holds the standby draw that waits for the night")
 		}
 		h.near("production", out.Energy.ProductionWh, 9059)
-	})
-	t.Run("false alarm is undone when the level returns", func(t *testing.T) {
-		h := newHome(t)
-		h.production("ct", 6500)
-		h.reads(0, 5000)
-		out, _ := h.steadily(61, 0, 1)
-		if out.Hold {
-			t.Fatal("no epoch")
-		}
-		h.produced(out, 5060)
-		h.produced(h.reads(time.Second, 5062), 5060)
-		out, _ = h.steadily(40, 5063, 1)
-		h.produced(out, 5102)
 	})
 }
 

@@ -277,43 +277,49 @@ func TestOddNumbersAreNotMeasurements(t *testing.T) {
 			})
 		})
 	}
-	t.Run("NaN where it does not matter", func(t *testing.T) {
-		live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {
-			w.pass(time.Minute)
-			at := time.Now()
-			w.edit.objects(pathReadings, func(o object) { o["reactivePower"] = "bare" })
-			written := w.edit.edits[pathReadings]
-			w.edit.page(pathReadings, func(p *site.Page) {
-				written(p)
-				p.Body = bytes.ReplaceAll(p.Body, []byte(`"bare"`), []byte("NaN"))
-			})
-			w.pass(20 * time.Second)
-			if n := w.newTimes(at); n < 15 {
-				t.Errorf("%d measurements in 20 seconds", n)
-			}
+}
+
+// Mechanism h: one number that is none leaves the others alone.
+func TestNaNCostsNoOtherNumber(t *testing.T) {
+	live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {
+		w.pass(time.Minute)
+		at := time.Now()
+		w.edit.objects(pathReadings, func(o object) { o["reactivePower"] = "bare" })
+		written := w.edit.edits[pathReadings]
+		w.edit.page(pathReadings, func(p *site.Page) {
+			written(p)
+			p.Body = bytes.ReplaceAll(p.Body, []byte(`"bare"`), []byte("NaN"))
 		})
+		w.pass(20 * time.Second)
+		if n := w.newTimes(at); n < 15 {
+			t.Errorf("%d measurements in 20 seconds", n)
+		}
 	})
-	t.Run("a float time of an old answer", func(t *testing.T) {
-		live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {
-			w.edit.objects(pathReadings, func(o object) { o["timestamp"] = numberIn(o, "timestamp") + 0.5 })
-			w.pass(time.Minute)
-			at := time.Now()
-			w.sim.Fault(fault.Freeze, fault.Options{For: 5 * time.Minute})
-			w.pass(time.Minute)
-			if n := w.newTimes(at.Add(2 * time.Second)); n != 0 {
-				t.Errorf("%d new measurements of one answer", n)
-			}
-		})
+}
+
+// Mechanism h: a time written as a float is the same second.
+func TestFloatTimeOfAnOldAnswerIsOld(t *testing.T) {
+	live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {
+		w.edit.objects(pathReadings, func(o object) { o["timestamp"] = numberIn(o, "timestamp") + 0.5 })
+		w.pass(time.Minute)
+		at := time.Now()
+		w.sim.Fault(fault.Freeze, fault.Options{For: 5 * time.Minute})
+		w.pass(time.Minute)
+		if n := w.newTimes(at.Add(2 * time.Second)); n != 0 {
+			t.Errorf("%d new measurements of one answer", n)
+		}
 	})
-	t.Run("a bare NaN", func(t *testing.T) {
-		live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {
-			w.pass(time.Minute)
-			m := w.mark()
-			w.edit.page(pathReadings, func(p *site.Page) { p.Body = []byte(`[{"eid":704643328,"timestamp":1,"activePower":NaN}]`) })
-			w.pass(20 * time.Second)
-			w.edit.page(pathReadings, nil)
-			w.pass(2 * time.Minute)
-			w.counts(m, 0.1, 0, reading.Production, reading.Import, reading.Export, reading.Consumption)
-		})
+}
+
+// Mechanism h: an answer without any number counts nothing.
+func TestBareNaNIsNotMeasured(t *testing.T) {
+	live(t, options{Sim: sim.Config{Preset: sim.Metered}}, func(w *world) {
+		w.pass(time.Minute)
+		m := w.mark()
+		w.edit.page(pathReadings, func(p *site.Page) { p.Body = []byte(`[{"eid":704643328,"timestamp":1,"activePower":NaN}]`) })
+		w.pass(20 * time.Second)
+		w.edit.page(pathReadings, nil)
+		w.pass(2 * time.Minute)
+		w.counts(m, 0.1, 0, reading.Production, reading.Import, reading.Export, reading.Consumption)
 	})
 }
