@@ -28,6 +28,7 @@ listens() { (exec 3<>"/dev/tcp/${1%:*}/${1#*:}") 2>/dev/null; }
 # logins. Reports are in the cloud at once here; in reality that takes a quarter
 # of an hour.
 start_sim() {
+  : >"$dir/sim.out"
   build/envoysim -noon -listen "$1" -broker 127.0.0.1:0 -cloud 127.0.0.1:0 \
     -cloud-partner -cloud-upload 0 -cloud-delay 0 >"$dir/sim.out" 2>"$dir/sim.log" &
   sim=$!
