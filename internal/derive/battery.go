@@ -75,6 +75,13 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // acbSerials lists the AC Batteries that are installed.
 func acbSerials(s *Snapshot) []answer.Serial {
 	var serials []answer.Serial

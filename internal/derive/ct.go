@@ -2,6 +2,7 @@ package derive
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"envoyd/internal/answer"
@@ -11,6 +12,7 @@ import (
 // ctValues is what one CT says at this moment, whichever endpoint it was read from.
 type ctValues struct {
 	at        time.Time
+	stamped   bool // at is the CT's own time
 	powerW    reading.Value
 	delivered reading.Value // Wh, lifetime
 	received  reading.Value // Wh, lifetime; unknown but from the readings
@@ -52,7 +54,33 @@ func (v *view) readCTs() map[string]ctValues {
 		}
 		cts[c.kind] = values
 	}
+	if v.f.from == fromReadings && v.unpowered() {
+		for _, c := range v.f.cts {
+			if values, ok := cts[c.kind]; ok {
+				v.refuse(c.kind+" power_w", "0 V and 0 Hz while the gateway runs", values.powerW.Or(0))
+				values.powerW, values.bad = reading.Value{}, true
+				cts[c.kind] = values
+			}
+		}
+	}
 	return cts
+}
+
+// unpowered reports whether every CT of the plan sees 0 V and 0 Hz. Volts are
+// measured where the gateway itself is supplied, so that the meters measure
+// nothing then, and their 0 W is none.
+func (v *view) unpowered() bool {
+	some := false
+	for _, m := range v.s.readings.is {
+		if !slices.ContainsFunc(v.f.cts, func(c ct) bool { return c.eid == m.EID }) {
+			continue
+		}
+		if m.VoltageV.Or(1) != 0 || m.FrequencyHz.Or(1) != 0 {
+			return false
+		}
+		some = true
+	}
+	return some
 }
 
 func (v *view) disabledNow(c ct) bool {
@@ -105,7 +133,7 @@ func (v *view) ofReading(m answer.MeterReading, c ct) ctValues {
 
 func (v *view) plainReading(m answer.MeterReading) ctValues {
 	return ctValues{
-		at:     v.time(m.Time.Time, v.s.readings.at),
+		at: v.time(m.Time.Time, v.s.readings.at), stamped: !m.Time.IsZero(),
 		powerW: m.PowerW.Value, delivered: m.DeliveredWh.Value, received: m.ReceivedWh.Value,
 		apparent: m.ApparentVA.Value, reactive: m.ReactiveVar.Value,
 		current: m.CurrentA.Value, frequency: m.FrequencyHz.Value, voltage: m.VoltageV.Value,
@@ -121,6 +149,7 @@ func (v *view) readReport(c ct) (ctValues, bool) {
 		}
 		at := v.time(r.Created.Time, v.s.reports.at)
 		values := ofReport(r.Cumulative, at)
+		values.stamped = !r.Created.IsZero()
 		var volts []reading.Value
 		for _, line := range r.Lines[:min(len(r.Lines), c.phases)] {
 			values.phases = append(values.phases, ofReport(line, at))
@@ -149,6 +178,7 @@ func (v *view) readItem(c ct) (ctValues, bool) {
 	}
 	at := v.time(item.Time.Time, v.s.production.at)
 	values := ofItem(item, at)
+	values.stamped = !item.Time.IsZero()
 	var volts []reading.Value
 	for _, line := range item.Lines {
 		if line.VoltageV.Or(0) > deadVoltage {

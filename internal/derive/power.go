@@ -15,6 +15,10 @@ const (
 )
 
 const (
+	// ctAge is how much older than the newest CT's the power of another may be
+	// and still be called of the same moment: they measure each second, and a
+	// gateway that is asked less often gives all of them at once.
+	ctAge = 30 * time.Second
 	// batteryAge is the oldest battery power that may be called current.
 	batteryAge = 60 * time.Second
 	// standbyNoise is how far below 0 the balance may come out by meters that
@@ -34,7 +38,7 @@ var powerSources = []source{
 		read: (*view).inverterProduction},
 	{of: Production, name: "HTML /production", when: func(f *facts) bool { return f.page }, read: (*view).pageProduction},
 
-	{of: Battery, name: "CT storage", when: hasCT(answer.KindStorage), read: ctPower(answer.KindStorage)},
+	{of: Battery, name: "CT storage", when: hasCT(answer.KindStorage), read: ctPower(answer.KindStorage, batteryAge)},
 	{of: Battery, name: "not known yet", when: func(f *facts) bool { return f.batteryOpen && f.metered() }, read: unknown},
 	{of: Battery, name: "IQ Batteries + AC Batteries", when: func(f *facts) bool { return f.encharge && f.acb }, read: (*view).bothBatteries},
 	{of: Battery, name: "IQ Batteries (/ivp/ensemble/power)", when: func(f *facts) bool { return f.encharge }, read: (*view).enchargePower},
@@ -43,7 +47,7 @@ var powerSources = []source{
 	{of: Generator, name: "/ivp/livedata/status", when: func(f *facts) bool { return f.generator && f.answered[pathLive] },
 		read: (*view).generatorPower},
 
-	{of: Grid, name: "CT net-consumption", when: hasCT(answer.KindNet), read: ctPower(answer.KindNet)},
+	{of: Grid, name: "CT net-consumption", when: hasCT(answer.KindNet), read: ctPower(answer.KindNet, ctAge)},
 	{of: Grid, name: "CT total-consumption - production - battery", when: (*facts).totalCT, read: (*view).gridOfTotal},
 
 	{of: House, name: "production + grid", when: func(f *facts) bool { return f.netCT() && !f.hasBattery() && !f.generator && !f.batteryOpen },
@@ -59,18 +63,40 @@ func hasCT(kind string) func(f *facts) bool {
 
 func unknown(*view) measured { return measured{} }
 
-func ctPower(kind string) func(v *view) measured {
+func ctPower(kind string, most time.Duration) func(v *view) measured {
 	return func(v *view) measured {
 		c := v.cts[kind]
+		if v.newestCT().Sub(c.at) > most {
+			return measured{}
+		}
 		return measured{c.powerW, c.at}
 	}
 }
 
+// newestCT is when the newest sample of a CT was taken. One that carries no
+// time does not tell, nor does one from the future beside others.
+func (v *view) newestCT() time.Time {
+	var newest, odd time.Time
+	for _, c := range v.cts {
+		switch {
+		case !c.stamped:
+		case c.at.Sub(v.now) > doubtful:
+			odd = later(odd, c.at)
+		default:
+			newest = later(newest, c.at)
+		}
+	}
+	if newest.IsZero() {
+		return odd
+	}
+	return newest
+}
+
 // ctProduction adds third-party PV where it has a CT of its own.
 func (v *view) ctProduction() measured {
-	m := ctPower(answer.KindProduction)(v)
+	m := ctPower(answer.KindProduction, ctAge)(v)
 	if v.f.enabled[answer.KindPV3P] {
-		m.w = reading.Sum(m.w, v.cts[answer.KindPV3P].powerW)
+		m.w = reading.Sum(m.w, ctPower(answer.KindPV3P, ctAge)(v).w)
 	}
 	return m
 }
@@ -78,14 +104,14 @@ func (v *view) ctProduction() measured {
 // houseOfTotal reads the load from a total-consumption CT, mounted either way
 // round: its larger counter tells which.
 func (v *view) houseOfTotal() measured {
-	c := v.cts[answer.KindTotal]
-	if c.reversed {
-		c.powerW = c.powerW.Scale(-1)
+	m := ctPower(answer.KindTotal, ctAge)(v)
+	if v.cts[answer.KindTotal].reversed {
+		m.w = m.w.Scale(-1)
 	}
 	if v.chosen(Battery) && !v.got(Battery).Known() {
 		return measured{}
 	}
-	return measured{v.houseLoad(c.powerW), c.at}
+	return measured{v.houseLoad(m.w), m.at}
 }
 
 // gridOfTotal is what the house needs and neither the roof nor the battery gives.

@@ -6,22 +6,30 @@ import (
 	"envoyd/internal/reading"
 )
 
-// pageAge is how long ago a page may have answered and still stand beside what
-// a CT measures now.
+// pageAge is how long ago a page may have answered, or what it says have been
+// measured, to stand beside what a CT measures now.
 const pageAge = 3 * longestInterval
 
 // inverterProduction is the power of a gateway without a production CT, in the
 // contract's order: the sum in production.json with its reading time, else the
 // sum of the fresh reports with the newest one's time, else api/v1 at the
-// gateway's clock where it is to be believed.
+// gateway's clock where it is to be believed. An old sum gives way to newer
+// reports. After that it serves a gateway without any CT, whose reading is then
+// of its time; beside a CT only 0 W does, which the gateway writes for inverters
+// that sleep (8.3.1598, of the evening before).
 func (v *view) inverterProduction() measured {
 	sum, ok := v.s.production.is.Inverters()
 	started := sum.LifetimeWh.Or(1) != 0 // zeros come in the first minutes after a start
-	if ok && started && !v.silent(v.s.production.at) && !sum.Time.IsZero() && sum.PowerW.Known() {
-		return measured{sum.PowerW.Value, v.clock.Ours(sum.Time.Time)}
+	usable := ok && started && !v.silent(v.s.production.at) && !sum.Time.IsZero() && sum.PowerW.Known()
+	page := measured{sum.PowerW.Value, v.clock.Ours(sum.Time.Time)}
+	if usable && v.now.Sub(page.at) <= pageAge {
+		return page
 	}
 	if m := v.freshReports(); m.w.Known() {
 		return m
+	}
+	if usable && (!v.f.metered() || page.w.Or(1) == 0) {
+		return page
 	}
 	if v.s.v1.have && !v.silent(v.s.v1.at) && !v.s.v1.is.Empty() && !v.f.v1OfLostCT() {
 		return measured{v.s.v1.is.PowerW.Value, v.s.v1.at}
