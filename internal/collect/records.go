@@ -13,7 +13,8 @@ const storageEvery = 5 * time.Minute
 
 // merge settles what a new reading may say against the one before: time never
 // goes backwards within a series, so where the new one is older, the old part
-// stays.
+// stays. So does that of an inverter whose report was of no use this time: it
+// carries the time that it was measured at.
 func merge(prev *reading.Reading, next reading.Reading) reading.Reading {
 	if prev == nil {
 		return next
@@ -30,8 +31,9 @@ func merge(prev *reading.Reading, next reading.Reading) reading.Reading {
 	}
 	next.Inverters = slices.Clone(next.Inverters)
 	for i := range next.Inverters {
-		if old := byInverter(prev.Inverters, next.Inverters[i].Serial); old != nil && next.Inverters[i].Time.Before(old.Time) {
-			next.Inverters[i] = *old
+		i := &next.Inverters[i]
+		if old := byInverter(prev.Inverters, i.Serial); old != nil && (i.Time.Before(old.Time) || old.PowerW.Known() && !i.PowerW.Known()) {
+			*i = *old
 		}
 	}
 	next.Batteries = slices.Clone(next.Batteries)

@@ -28,6 +28,9 @@ func (v *view) enchargePower() measured {
 	}
 	sum, listed := reading.Of(0), map[answer.Serial]bool{}
 	for _, b := range v.s.power.is {
+		if listed[b.Serial] {
+			continue // one that is listed twice is one battery
+		}
 		sum = reading.Sum(sum, b.PowerMW.Scale(1e-3))
 		listed[b.Serial] = true
 	}
@@ -117,7 +120,7 @@ func (v *view) batteries() []reading.Battery {
 		all = append(all, v.acBattery(serial))
 	}
 	slices.SortStableFunc(all, func(a, b reading.Battery) int { return compareText(a.Serial, b.Serial) })
-	return all
+	return slices.CompactFunc(all, func(a, b reading.Battery) bool { return a.Serial == b.Serial })
 }
 
 // encharge joins the slow inventory with the fresher power answer.
@@ -144,7 +147,7 @@ func (v *view) acBattery(serial answer.Serial) reading.Battery {
 	b := reading.Battery{Serial: string(serial), Kind: reading.KindACB}
 	for _, i := range v.s.inverters.is {
 		if i.Serial == serial {
-			b.Time = v.time(i.Time.Time, v.s.inverters.at)
+			b.Time = later(b.Time, v.time(i.Time.Time, v.s.inverters.at))
 		}
 	}
 	for _, d := range v.s.inventory.is[answer.GroupACB] {

@@ -46,6 +46,7 @@ func (p Plan) Derive(s *Snapshot, c Clock, now time.Time) Result {
 		return Result{Reading: reading.Reading{Serial: p.id.Serial, Source: reading.Local, Quality: reading.Stale}}
 	}
 	v := &view{s: s, p: &p, f: p.facts, clock: c, now: now, power: map[Quantity]measured{}}
+	s.lookAhead(c.Theirs(now).Add(doubtful))
 	v.cts = v.readCTs()
 	v.limit = hardwareLimits(s, v.cts)
 	v.derivePower()

@@ -15,6 +15,9 @@ const (
 	retired = 90 * 24 * time.Hour
 	// longestInterval is the report interval where it cannot be measured.
 	longestInterval = 15 * time.Minute
+	// mostInverterW is more than any microinverter can do, one for four panels
+	// included; 65535 is a field that was never filled.
+	mostInverterW = 2500.0
 )
 
 // installed is a microinverter with what both endpoints say of it, on the
@@ -25,6 +28,7 @@ type installed struct {
 	powerW reading.Value
 	maxW   reading.Value
 	device *answer.Device // nil where device_data does not list it
+	odd    bool           // it reported, and nobody knows when
 }
 
 // installedInverters joins the two endpoints and leaves out AC Batteries and
@@ -37,28 +41,17 @@ func installedInverters(s *Snapshot) []installed {
 }
 
 func joinInverters(s *Snapshot) []installed {
-	bySerial := map[answer.Serial]*installed{}
-	for _, r := range s.inverters.is {
-		if r.DevType != answer.DevTypeACB {
-			bySerial[r.Serial] = &installed{serial: r.Serial, time: r.Time.Time, powerW: r.PowerW.Value, maxW: r.MaxPower.Value}
-		}
-	}
-	removed := map[answer.Serial]bool{}
+	bySerial := reported(s)
 	for _, d := range s.devices.is.Devices {
-		switch {
-		case d.Name != answer.DevicePCU || d.Active.No():
-			removed[d.Serial] = true
-		case len(d.Channels) > 0:
-			join(bySerial, d)
+		if !isRemoved(d) && len(d.Channels) > 0 {
+			join(s, bySerial, d)
 		}
 	}
-	for _, d := range s.inventory.is[answer.GroupPCU] {
-		removed[d.Serial] = removed[d.Serial] || d.AdminState.Or(0) == answer.AdminDeleted
-	}
+	removed := removedDevices(s)
 	all := make([]installed, 0, len(bySerial))
 	newest := newestReport(bySerial)
 	for serial, i := range bySerial {
-		silent := i.device == nil && newest.Sub(i.time) > retired
+		silent := i.device == nil && !i.odd && newest.Sub(i.time) > retired
 		if !removed[serial] && !silent {
 			all = append(all, *i)
 		}
@@ -67,18 +60,65 @@ func joinInverters(s *Snapshot) []installed {
 	return all
 }
 
+// reported lists the microinverters of /api/v1/production/inverters; of one that
+// is listed twice it takes the newer report.
+func reported(s *Snapshot) map[answer.Serial]*installed {
+	bySerial := map[answer.Serial]*installed{}
+	for _, r := range s.inverters.is {
+		if r.DevType == answer.DevTypeACB {
+			continue
+		}
+		i := installed{serial: r.Serial, time: r.Time.Time, powerW: ofOne(r.PowerW.Value), maxW: ofOne(r.MaxPower.Value)}
+		if s.horizon.before(i.time) {
+			i.time, i.powerW, i.odd = time.Time{}, reading.Value{}, true
+		}
+		if other := bySerial[r.Serial]; other != nil {
+			i.maxW = larger(i.maxW, other.maxW)
+			if !i.time.After(other.time) {
+				i.time, i.powerW, i.odd = other.time, other.powerW, other.odd
+			}
+		}
+		bySerial[r.Serial] = &i
+	}
+	return bySerial
+}
+
+func isRemoved(d answer.Device) bool { return d.Name != answer.DevicePCU || d.Active.No() }
+
+// removedDevices tells what was taken down. What was put up again later is
+// listed twice, as removed and as installed.
+func removedDevices(s *Snapshot) map[answer.Serial]bool {
+	removed := map[answer.Serial]bool{}
+	for _, d := range s.devices.is.Devices {
+		before, listed := removed[d.Serial]
+		removed[d.Serial] = isRemoved(d) && (before || !listed)
+	}
+	for _, d := range s.inventory.is[answer.GroupPCU] {
+		removed[d.Serial] = removed[d.Serial] || d.AdminState.Or(0) == answer.AdminDeleted
+	}
+	return removed
+}
+
+// ofOne drops what no single microinverter can do.
+func ofOne(w reading.Value) reading.Value {
+	if w.Or(0) > mostInverterW {
+		return reading.Value{}
+	}
+	return w
+}
+
 // join adds what device_data says; power and time are those of the newer report.
-func join(bySerial map[answer.Serial]*installed, d answer.Device) {
+func join(s *Snapshot, bySerial map[answer.Serial]*installed, d answer.Device) {
 	i := bySerial[d.Serial]
 	if i == nil {
 		i = &installed{serial: d.Serial}
 		bySerial[d.Serial] = i
 	}
 	i.device = &d
-	if end := d.Channels[0].Last.End.Time; end.After(i.time) {
-		i.time, i.powerW = end, overChannels(d, func(c answer.DeviceChannel) reading.Value { return c.Watts.Now.Value })
+	if end := d.Channels[0].Last.End.Time; end.After(i.time) && !s.horizon.before(end) {
+		i.time, i.powerW = end, overChannels(d, func(c answer.DeviceChannel) reading.Value { return ofOne(c.Watts.Now.Value) })
 	}
-	i.maxW = larger(i.maxW, overChannels(d, func(c answer.DeviceChannel) reading.Value { return c.Watts.Max.Value }))
+	i.maxW = larger(i.maxW, overChannels(d, func(c answer.DeviceChannel) reading.Value { return ofOne(c.Watts.Max.Value) }))
 }
 
 // overChannels adds up a quantity: a microinverter for two or four panels has

@@ -52,7 +52,8 @@ type Snapshot struct {
 
 	// fleet is what installedInverters worked out, until an answer that
 	// matters for it comes in.
-	fleet []installed
+	fleet   []installed
+	horizon horizon
 }
 
 // NewSnapshot returns an empty snapshot of the gateway.
