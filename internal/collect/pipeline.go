@@ -42,12 +42,13 @@ func (s *session) emit(now time.Time) {
 	if s.unborn(now) {
 		res.Counters, res.Accounts = nil, nil
 	}
+	counted := later(at, res.Counted)
 	out := c.cfg.Ledger.Apply(ledger.Input{
 		Gateway:  c.cfg.Gateway,
 		Serial:   s.info.Serial,
 		Firmware: s.info.Firmware.String(),
 		Zone:     s.days(),
-		Time:     later(at, res.Counted),
+		Time:     counted,
 		Counters: res.Counters,
 		Accounts: res.Accounts,
 	})
@@ -63,7 +64,7 @@ func (s *session) emit(now time.Time) {
 	}
 	r := res.Reading
 	r.Gateway, r.Name = c.cfg.Gateway, c.cfg.Name
-	r.Energy, r.Today, r.Estimated = out.Energy, out.Today, out.Estimated
+	r.Energy, r.Today, r.Estimated, r.Counted = out.Energy, out.Today, out.Estimated, counted
 	c.publish(r, at, s.window(), now)
 }
 

@@ -19,6 +19,7 @@ func merge(prev *reading.Reading, next reading.Reading) reading.Reading {
 	if prev == nil {
 		return next
 	}
+	next.Counted = later(prev.Counted, next.Counted)
 	if next.Time.Before(prev.Time) {
 		next.Time, next.Power, next.Meters, next.Source = prev.Time, prev.Power, prev.Meters, prev.Source
 	}

@@ -71,6 +71,7 @@ type Reading struct {
 	Name        string       `json:"name"`
 	Source      Source       `json:"source"`
 	Time        time.Time    `json:"time,omitzero"` // when Power was measured, in our clock; absent when nothing was
+	Counted     time.Time    `json:"-"`             // up to when Energy and Today tell, which may be later; zero in records
 	Firmware    string       `json:"firmware,omitempty"`
 	Quality     Quality      `json:"quality"`
 	Estimated   []string     `json:"estimated,omitempty"` // paths such as energy.charge_wh that were integrated, not counted

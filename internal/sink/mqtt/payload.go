@@ -67,13 +67,18 @@ func powerPayload(r *reading.Reading) []byte {
 	return o.end()
 }
 
-// energyPayload holds both sets of counters in Wh.
+// energyPayload holds both sets of counters in Wh, and up to when they tell: at
+// night, and between two reports of the inverters, power is older.
 func energyPayload(r *reading.Reading) []byte {
+	at := r.Counted
+	if at.IsZero() {
+		at = r.Time
+	}
 	return marshal(struct {
 		Energy reading.Energy `json:"energy"`
 		Today  reading.Energy `json:"today"`
 		Time   time.Time      `json:"time,omitzero"`
-	}{r.Energy, r.Today, r.Time.UTC()})
+	}{r.Energy, r.Today, at.UTC()})
 }
 
 // statePayload writes the announced keys, null where one is unknown now.

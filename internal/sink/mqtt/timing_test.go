@@ -148,6 +148,7 @@ func TestTheLastChangeOfEnergyIsNotLost(t *testing.T) {
 		r.after(time.Second)
 		v := small(t0.Add(time.Second), 800)
 		v.Energy.ProductionWh = reading.Of(1243813)
+		v.Counted = t0.Add(5 * time.Second)
 		r.publish(v)
 		r.after(20 * time.Second)
 		energy := to(r.take(), "/energy")
@@ -156,6 +157,9 @@ func TestTheLastChangeOfEnergyIsNotLost(t *testing.T) {
 		}
 		if !strings.Contains(string(energy[1].payload), `"energy":{"production_wh":1243813}`) {
 			t.Errorf("energy is %s", energy[1].payload)
+		}
+		if at := v.Counted.UTC().Format(time.RFC3339Nano); !strings.Contains(string(energy[1].payload), `"time":"`+at) {
+			t.Errorf("energy is %s, counted at %s", energy[1].payload, at)
 		}
 	})
 }
