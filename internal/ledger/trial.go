@@ -141,7 +141,7 @@ func (t *trial) continues(s sample) bool {
 	if s.at-t.At > lateness && s.stepWh == 0 {
 		return false
 	}
-	slack := energy(s.maxW, s.at-t.At) + roundingWh
+	slack := energy(s.maxW, s.at-t.At) + s.burstWh + roundingWh
 	rise := s.wh - t.Wh
 	if s.balance {
 		return rise >= -slack && rise <= slack
