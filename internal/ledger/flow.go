@@ -8,6 +8,8 @@ type term struct {
 	Name string  `json:"name"`
 	Sign float64 `json:"sign"`
 	Seen float64 `json:"seen"`
+	// Stood is the counter's Total when the flow began to wait for an integral.
+	Stood float64 `json:"stood,omitempty"`
 
 	counter *counter // nil for an integral
 	flow    *flow    // of an integral
@@ -41,6 +43,11 @@ type flow struct {
 	Rebase bool `json:"rebase,omitempty"`
 	// Coarse says that Published went by power between a counter's steps.
 	Coarse bool `json:"coarse,omitempty"`
+	// Waits says that the flow waits for the power that a term is integrated from.
+	Waits bool `json:"waits,omitempty"`
+
+	measured uint64 // the input that last had the power of an integrated flow
+	lost     bool   // it came too late to integrate over the time before
 }
 
 // resume goes on from what the store has published.
@@ -90,7 +97,7 @@ func (f *flow) mixed() bool {
 // ready reports whether the term has a believed state of this input.
 func (t *term) ready(tick uint64) bool {
 	if t.flow != nil {
-		return t.flow.Born
+		return t.flow.Born && t.flow.measured == tick
 	}
 	return t.counter.known() && t.counter.tick == tick && !t.counter.verdict.doubted
 }
@@ -121,13 +128,17 @@ func (f *flow) ready(at int64, tick uint64) bool {
 // input could be counted at all.
 func (f *flow) count(at int64, tick uint64, held bool) bool {
 	if !f.ready(at, tick) {
+		f.wait(tick)
 		return false
 	}
-	delta, start, began := 0.0, 0.0, false
+	delta, start, began, missed := 0.0, 0.0, false, f.Waits && f.lacked()
 	for i := range f.Terms {
 		t := &f.Terms[i]
 		if !t.ready(tick) {
 			continue
+		}
+		if missed {
+			t.Seen += t.total() - t.Stood
 		}
 		delta += t.Sign * (t.total() - t.Seen)
 		start += t.Sign * t.raw()
@@ -142,8 +153,42 @@ func (f *flow) count(at int64, tick uint64, held bool) bool {
 	if f.Rebase && f.Coarse { // a coarse counter says less than was published
 		f.Balance, f.Coarse = f.Published, false
 	}
-	f.Rebase = false
+	f.Rebase, f.Waits = false, false
 	return true
+}
+
+// wait notes what the terms stood at when the first input came in which the
+// power behind an integral was unknown.
+func (f *flow) wait(tick uint64) {
+	if f.Waits || !f.Born || !f.mixed() || !f.unmeasured(tick) {
+		return
+	}
+	f.Waits = true
+	for i := range f.Terms {
+		f.Terms[i].Stood = f.Terms[i].total()
+	}
+}
+
+// unmeasured reports whether the power behind an integral is unknown.
+func (f *flow) unmeasured(tick uint64) bool {
+	for i := range f.Terms {
+		if t := &f.Terms[i]; t.flow != nil && t.flow.measured != tick {
+			return true
+		}
+	}
+	return false
+}
+
+// lacked reports whether an integral had to leave out the time that the flow
+// waited for it: then the flow leaves out that time too, for all its terms.
+// With the battery's part of it nobody knows what the house's was.
+func (f *flow) lacked() bool {
+	for i := range f.Terms {
+		if t := &f.Terms[i]; t.flow != nil && t.flow.lost {
+			return true
+		}
+	}
+	return false
 }
 
 // raw is the state of the term's counter, for the start of a flow.
@@ -195,10 +240,10 @@ func (f *flow) match(h *house, terms []reading.Term) (switched bool) {
 	for i, t := range terms {
 		n := term{Name: t.Counter, Sign: t.Sign}
 		h.bind(&n)
-		n.Seen = n.total()
+		n.Seen, n.Stood = n.total(), n.total()
 		for _, o := range old {
 			if o.Name == n.Name && o.Sign == n.Sign {
-				n.Seen, kept = o.Seen, true
+				n.Seen, n.Stood, kept = o.Seen, o.Stood, true
 			}
 		}
 		f.Terms[i] = n

@@ -41,6 +41,7 @@ func (f *flow) settle(a *reading.Account, at int64, tick uint64) {
 		if !measured {
 			return
 		}
+		f.measured = tick
 		f.Born, f.Adopted, f.Rebase, f.Estimated = true, false, false, true
 		f.Integral += area
 		f.Balance += area
@@ -72,6 +73,7 @@ func (f *flow) integrate(a *reading.Account, at int64) (wh float64, measured boo
 	if f.Power.At == at {
 		return 0, true
 	}
+	f.lost = at-f.Power.At > sampleGap
 	wh = f.Power.to(w, at)
 	if a.Held {
 		wh = 0

@@ -126,7 +126,7 @@ func (f *flow) valid() bool {
 		}
 	}
 	for _, t := range f.Terms {
-		if (t.Sign != 1 && t.Sign != -1) || !sane(t.Seen) {
+		if (t.Sign != 1 && t.Sign != -1) || !sane(t.Seen) || !sane(t.Stood) {
 			return false
 		}
 	}
