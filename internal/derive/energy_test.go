@@ -1,10 +1,13 @@
 package derive_test
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"envoyd/internal/derive"
 	"envoyd/internal/reading"
 )
 
@@ -108,5 +111,49 @@ func TestProductionLimitGrowsForOtherPV(t *testing.T) {
 	_, r = readCapture(t, "8.2.4345_with_device_data")
 	if r.Counters[0].MaxW > 10e3 {
 		t.Errorf("limit %v W for 15 inverters", r.Counters[0].MaxW)
+	}
+}
+
+func TestConsumptionIsNotBegunBeforeTheProductionIsCounted(t *testing.T) {
+	house := metered.with(answers{
+		"/ivp/meters":          list(meter(eidConsumption, "enabled", "net-consumption", 2)),
+		"/ivp/meters/readings": list(values(eidConsumption, 400, 2e6, 1e6)),
+	})
+	s := house.probe(t, identity("D8.2.4345"))
+	if a, ok := accountOf(derive.MakePlan(s).Derive(s, derive.Clock{}, noon), reading.Consumption); ok {
+		t.Errorf("the grid alone is taken for the house: %+v", a)
+	}
+	put(t, s, "/production.json?details=1", `{"production":[{"type":"inverters","activeCount":1,"readingTime":0,"wNow":290,"whLifetime":8000000}]}`, noon)
+	r := derive.MakePlan(s).Derive(s, derive.Clock{}, noon)
+	if wh := balance(r, reading.Consumption); wh != 9e6 {
+		t.Errorf("consumption starts at %v Wh", wh)
+	}
+}
+
+func TestACBatteryPowerIsIntegratedUntilTheNextReport(t *testing.T) {
+	page := func(at time.Time) answers {
+		return answers{"/production.json?details=1": fmt.Sprintf(`{"production":[{"type":"inverters","wNow":1}],
+			"storage":[{"type":"acb","activeCount":1,"readingTime":%d,"wNow":-260,"whNow":400}]}`, at.Unix())}
+	}
+	list := answers{"/api/v1/production/inverters": list(inverter("1", noon, 1, 250), inverter("2", noon, 11, 260))}
+	for name, c := range map[string]struct {
+		is   answers
+		want reading.Value
+	}{
+		"while the next is awaited": {metered.with(list).with(page(noon.Add(-16 * time.Minute))), reading.Of(260)},
+		"but not for ever":          {metered.with(list).with(page(noon.Add(-18 * time.Minute))), reading.Value{}},
+		"beside an IQ Battery":      {withEncharge.with(list).with(page(noon.Add(-16 * time.Minute))), reading.Of(760)},
+		"whose own power is unknown": {withEncharge.with(list).with(page(noon.Add(-16 * time.Minute))).with(answers{"/ivp/ensemble/power": ""}),
+			reading.Value{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, r := c.is.read(t, identity("D8.2.4382"))
+			if charge, _ := accountOf(r, reading.Charge); charge.PowerW != c.want {
+				t.Errorf("charge integrates %v, want %v", charge.PowerW, c.want)
+			}
+			if r.Reading.Power.BatteryW.Known() {
+				t.Errorf("and %v is shown", r.Reading.Power.BatteryW)
+			}
+		})
 	}
 }

@@ -1,6 +1,8 @@
 package derive
 
 import (
+	"time"
+
 	"envoyd/internal/answer"
 	"envoyd/internal/reading"
 )
@@ -52,10 +54,31 @@ func (v *view) batteryPair() ledgerPart {
 
 // batteryIntegrated: batteries without a CT count nothing locally.
 func (v *view) batteryIntegrated() ledgerPart {
+	w := v.batteryHeld()
 	return ledgerPart{accounts: []reading.Account{
-		{Flow: reading.Charge, PowerW: v.got(Battery).Scale(-1)},
-		{Flow: reading.Discharge, PowerW: v.got(Battery)},
+		{Flow: reading.Charge, PowerW: w.Scale(-1)},
+		{Flow: reading.Discharge, PowerW: w},
 	}}
+}
+
+// acbHolds is how long an AC Battery's power is integrated on: it is renewed
+// each 10 to 15 minutes (fact sheet 2.5), and the slow page that has it is
+// asked once a minute.
+const acbHolds = 17 * time.Minute
+
+// batteryHeld is the batteries' power to integrate. That of AC Batteries is too
+// old to be shown most of the time; without it hardly anything would count, nor
+// would the house's balance that waits for it.
+func (v *view) batteryHeld() reading.Value {
+	shown := v.got(Battery)
+	item, ok := v.s.production.is.ACB()
+	if shown.Known() || !v.f.acb || !ok || v.now.Sub(v.time(item.Time.Time, v.s.production.at)) > acbHolds {
+		return shown
+	}
+	if !v.f.encharge {
+		return item.PowerW.Value
+	}
+	return reading.Sum(item.PowerW.Value, v.enchargePower().w)
 }
 
 // houseOfTotalEnergy takes the total CT's larger counter as the one that load
@@ -77,8 +100,14 @@ func (v *view) houseOfTotalEnergy() ledgerPart {
 
 // houseBalanceEnergy is the balance of all that flowed in and out. A part
 // without counters takes part by what the ledger integrates for it.
+//
+// Without any production that is counted there is none: a lifetime that begins
+// with the grid alone would never get the rest.
 func (v *view) houseBalanceEnergy() ledgerPart {
 	terms := v.productionTerms()
+	if len(terms) == 0 {
+		return ledgerPart{}
+	}
 	switch {
 	case v.f.pairs():
 		terms = append(terms, pairTerms(answer.KindNet)...)
