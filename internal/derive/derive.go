@@ -48,6 +48,7 @@ func (p Plan) Derive(s *Snapshot, c Clock, now time.Time) Result {
 	v := &view{s: s, p: &p, f: p.facts, clock: c, now: now, power: map[Quantity]measured{}}
 	s.lookAhead(c.Theirs(now).Add(doubtful))
 	v.cts = v.readCTs()
+	v.seeProduction()
 	v.limit = hardwareLimits(s, v.cts)
 	v.derivePower()
 	result := v.ledger()

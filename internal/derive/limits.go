@@ -27,8 +27,8 @@ type limits struct {
 
 // hardwareLimits adds up the inverters. A list that is shorter than the number
 // of active inverters is scaled up. Third-party PV behind the production CT
-// shows in a counter that runs ahead of the inverters' own; then only the
-// grid's bound holds.
+// shows in what flowed through it lately, or in a counter that runs ahead of
+// the inverters' own; then only the grid's bound holds.
 func hardwareLimits(s *Snapshot, cts map[string]ctValues) limits {
 	l := limits{perOne: map[answer.Serial]float64{}, spike: gridMaxW}
 	sum, all := 0.0, installedInverters(s)
@@ -43,8 +43,9 @@ func hardwareLimits(s *Snapshot, cts map[string]ctValues) limits {
 	if item, ok := s.production.is.Inverters(); ok && int(item.ActiveCount) > len(all) {
 		sum *= float64(item.ActiveCount) / float64(len(all))
 	}
+	sum = max(sum, s.evidence.shownW, s.evidence.exported(cts[answer.KindNet]))
 	l.production = sum * headroom
-	l.spike = max(spikeFactor*sum, leastSpikeW)
+	l.spike = min(max(spikeFactor*sum, leastSpikeW), gridMaxW)
 	if hasOtherPV(s, cts) {
 		l.production = max(l.production, gridMaxW)
 		l.spike = max(l.spike, gridMaxW)

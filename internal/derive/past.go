@@ -23,6 +23,7 @@ func (s *Snapshot) Follow(earlier *Snapshot) {
 	}
 	s.doubt.counts, s.doubt.zeros = maps.Clone(earlier.doubt.counts), maps.Clone(earlier.doubt.zeros)
 	s.charge, s.odd = maps.Clone(earlier.charge), maps.Clone(earlier.odd)
+	s.evidence = earlier.evidence
 	s.past.shone = earlier.past.shone || reportsPower(earlier.inverters.is)
 	s.past.devices = earlier.past.devices
 	if earlier.devices.have {

@@ -50,6 +50,8 @@ type Snapshot struct {
 	past   past
 	charge map[answer.Serial]charge // what each battery last said, "" all together
 
+	evidence evidence // what the production CT has shown that it can do
+
 	// fleet is what installedInverters worked out, until an answer that
 	// matters for it comes in.
 	fleet   []installed
