@@ -23,7 +23,7 @@ func playRoof(t *testing.T, s *derive.Snapshot, seconds []roof) derive.Result {
 	for i, one := range seconds {
 		now := noon.Add(time.Duration(i+1) * time.Second)
 		body := list(values(eidProduction, one.powerW, one.wh, 100), values(eidConsumption, 500, 2e6, 3e6))
-		put(t, s, "/ivp/meters/readings", strings.ReplaceAll(body, unix(noon), unix(now)), now)
+		put(t, s, "/ivp/meters/readings", replaceUnix(body, noon, now), now)
 		r = p.Derive(s, derive.Clock{}, now)
 	}
 	return r
@@ -104,4 +104,7 @@ func TestExportIsTheFirstEvidenceOfProduction(t *testing.T) {
 	}
 }
 
-func unix(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
+// replaceUnix moves a time in an answer.
+func replaceUnix(body string, from, to time.Time) string {
+	return strings.ReplaceAll(body, strconv.FormatInt(from.Unix(), 10), strconv.FormatInt(to.Unix(), 10))
+}

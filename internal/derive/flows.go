@@ -40,7 +40,8 @@ func (v *view) gridIntegrated() ledgerPart {
 	return part
 }
 
-func (v *view) offGrid() bool { return v.gridState() == reading.OffGrid }
+// offGrid lasts until a relay says otherwise, however old that is.
+func (v *view) offGrid() bool { return v.lastGridState() == reading.OffGrid }
 
 func (v *view) batteryPair() ledgerPart {
 	return ledgerPart{

@@ -12,6 +12,18 @@ type kept[T any] struct {
 	is   T
 	at   time.Time
 	have bool
+	// every is the time since the answer before.
+	every time.Duration
+}
+
+// stateAge is how old the state of batteries and relays may be: the gateway is
+// left alone for 13 minutes around 23:00 (fact sheet 6).
+const stateAge = 15 * time.Minute
+
+// current reports whether the answer still tells how things are: it is not
+// older than stateAge, or than two polls where these are further apart.
+func (k kept[T]) current(now time.Time) bool {
+	return k.have && now.Sub(k.at) <= max(stateAge, 2*k.every)
 }
 
 // Snapshot holds the newest parsed answer of each endpoint. It is not safe for
@@ -129,7 +141,11 @@ func slotOf[T any](parse func([]byte) (T, error), at func(*Snapshot) *kept[T]) s
 			if err != nil {
 				return err
 			}
+			before := *at(s)
 			*at(s) = kept[T]{is: is, at: received, have: true}
+			if before.have {
+				at(s).every = received.Sub(before.at)
+			}
 			s.remember()
 			return nil
 		},

@@ -23,7 +23,10 @@ func (v *view) storage() reading.Storage {
 	if !v.f.encharge && !v.f.acb {
 		return reading.Storage{}
 	}
-	s := v.s.secctrl.is
+	var s answer.SecCtrl
+	if v.s.secctrl.current(v.now) {
+		s = v.s.secctrl.is
+	}
 	storage := reading.Storage{
 		ReservePct: percent(s.ReservePct.Else(v.s.tariff.is.ReservePct.Value)),
 		Mode:       storageModes[v.s.tariff.is.Mode],
@@ -38,7 +41,7 @@ func (v *view) storage() reading.Storage {
 		storage.AvailableWh = s.EnchargeWh.Value
 		storage.CapacityWh = s.EnchargeCapacityWh.Else(v.sumCapacity())
 	default:
-		v.acbStorage(&storage)
+		v.acbStorage(&storage, s)
 	}
 	if storage.CapacityWh.Or(0) < storage.AvailableWh.Or(0) {
 		storage.CapacityWh = reading.Value{} // 412 Wh for two AC Batteries holding 446
@@ -47,18 +50,21 @@ func (v *view) storage() reading.Storage {
 }
 
 // acbStorage: production.json knows the AC Batteries where secctrl does not.
-func (v *view) acbStorage(storage *reading.Storage) {
+func (v *view) acbStorage(storage *reading.Storage, s answer.SecCtrl) {
 	item, _ := v.s.production.is.ACB()
-	storage.SoCPct = percent(v.s.secctrl.is.ACBSoCPct.Else(item.SoCPct.Value))
-	storage.AvailableWh = v.s.secctrl.is.ACBWh.Else(item.StoredWh.Value)
+	if !v.s.production.current(v.now) {
+		item = answer.Item{}
+	}
+	storage.SoCPct = percent(s.ACBSoCPct.Else(item.SoCPct.Value))
+	storage.AvailableWh = s.ACBWh.Else(item.StoredWh.Value)
 }
 
 // meanSoC is the batteries' state of charge, weighted by capacity.
 func (v *view) meanSoC() reading.Value {
 	stored, capacity := 0.0, 0.0
 	for _, d := range v.s.ensemble.is[answer.GroupEncharge] {
-		if d.SoCPct.Known() {
-			stored += d.SoCPct.Or(0) * d.CapacityWh.Or(0)
+		if pct, known := v.chargeOf(d).Get(); known {
+			stored += pct * d.CapacityWh.Or(0)
 			capacity += d.CapacityWh.Or(0)
 		}
 	}
@@ -66,6 +72,26 @@ func (v *view) meanSoC() reading.Value {
 		return reading.Value{}
 	}
 	return reading.Of(stored / capacity)
+}
+
+// chargeOf is a battery's state of charge: that of /ivp/ensemble/power, which
+// is renewed each few seconds, unless the battery has reported to the inventory
+// after it was last asked.
+func (v *view) chargeOf(d answer.EnsembleDevice) reading.Value {
+	var pct reading.Value
+	if v.s.ensemble.current(v.now) {
+		pct = percent(d.SoCPct.Value)
+	}
+	reported := earlier(v.clock.Ours(d.Reported.Time), v.s.ensemble.at)
+	if !v.s.power.current(v.now) || pct.Known() && !d.Reported.IsZero() && reported.After(v.s.power.at) {
+		return pct
+	}
+	for _, p := range v.s.power.is {
+		if p.Serial == d.Serial {
+			pct = percent(p.SoCPct.Value).Else(pct)
+		}
+	}
+	return pct
 }
 
 func (v *view) sumCapacity() reading.Value {
@@ -118,8 +144,16 @@ var gridWords = map[answer.Text]string{
 	"open": reading.OffGrid, "opened": reading.OffGrid, "off_grid": reading.OffGrid,
 }
 
-// gridState is off-grid as soon as one relay is open; "" when nothing says.
+// gridState is off-grid as soon as one relay is open; "" when nothing says, or
+// has said lately.
 func (v *view) gridState() string {
+	if !v.s.ensemble.current(v.now) {
+		return ""
+	}
+	return v.lastGridState()
+}
+
+func (v *view) lastGridState() string {
 	state := ""
 	for _, d := range v.s.ensemble.is[answer.GroupEnpower] {
 		state = worse(state, gridWords[d.MainsOper])
