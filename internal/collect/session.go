@@ -18,6 +18,8 @@ const (
 	// time between two requests.
 	infoEvery = 15 * time.Minute
 	infoLeast = time.Minute
+	// decideEvery is the pace of the pages that decide when their tier is off.
+	decideEvery = 15 * time.Minute
 	// htmlPath is the page for people that firmware 3 has instead of JSON.
 	htmlPath = "/production"
 	// beatEvery bounds how long the loop sleeps without a sign of life.
@@ -123,6 +125,9 @@ func (t Targets) of(e derive.Endpoint) (time.Duration, bool) {
 		derive.Live:      t.Live,
 		derive.Status:    t.Status,
 	}[e.Tier]
+	if target <= 0 && e.Decides {
+		target = decideEvery
+	}
 	return max(target, e.AtLeast), target > 0
 }
 

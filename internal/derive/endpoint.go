@@ -29,6 +29,10 @@ type Endpoint struct {
 	// AtLeast is the least time between two requests that the gateway bears,
 	// whatever the configuration wants (fact sheet 2.4 to 2.6).
 	AtLeast time.Duration
+	// Decides marks the pages that the plan cannot do without: whether there
+	// are CTs, and batteries that belong into the house's balance. They are to
+	// be asked now and then though their tier is off.
+	Decides bool
 
 	from, until string                 // firmware range, until excluded
 	worth       func(s *Snapshot) bool // nil: always
@@ -63,7 +67,7 @@ const (
 // endpoints is the table, in probe order: what decides about the rest first,
 // slow pages last. Firmware ranges from the fact sheet's section 4.1.
 var endpoints = []Endpoint{
-	{Path: pathMeters, Tier: Status, AtLeast: time.Minute, from: "4",
+	{Path: pathMeters, Tier: Status, AtLeast: time.Minute, Decides: true, from: "4",
 		slot: slotOf(answer.ParseMeters, func(s *Snapshot) *kept[[]answer.Meter] { return &s.meters })},
 	{Path: pathReadings, Tier: Meters, AtLeast: time.Second, from: "4", worth: anyEnabled,
 		serves: func(p *Plan) bool { return p.facts.from == fromReadings },
@@ -72,7 +76,7 @@ var endpoints = []Endpoint{
 		worth:  func(s *Snapshot) bool { return anyEnabled(s) && !s.readings.have },
 		serves: func(p *Plan) bool { return p.facts.from == fromReports },
 		slot:   slotOf(answer.ParseReports, func(s *Snapshot) *kept[[]answer.Report] { return &s.reports })},
-	{Path: pathEnsemble, Tier: Batteries, AtLeast: time.Minute, from: "5",
+	{Path: pathEnsemble, Tier: Batteries, AtLeast: time.Minute, Decides: true, from: "5",
 		slot: ensembleSlot()},
 	{Path: pathPower, Tier: Batteries, AtLeast: 5 * time.Second, from: "7", worth: mayHaveEncharge,
 		serves: func(p *Plan) bool { return p.facts.encharge },
