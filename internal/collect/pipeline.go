@@ -66,6 +66,7 @@ func (s *session) emit(now time.Time) {
 	r.Gateway, r.Name = c.cfg.Gateway, c.cfg.Name
 	r.Energy, r.Today, r.Estimated, r.Counted = out.Energy, out.Today, out.Estimated, counted
 	c.publish(r, at, s.window(), now)
+	s.tellEquipment(r)
 }
 
 // leads reports whether what the CTs measure is known. The battery's power
