@@ -85,7 +85,8 @@ type Term struct {
 // Counter: the consumption of a house whose battery has no CT is the balance
 // of the CT counters plus Integral(Discharge) minus Integral(Charge). Its
 // state starts at 0 and is what the ledger has integrated for f's Account so
-// far, up to the same input. A flow with such a term is itself estimated.
+// far, up to the same input. A flow with such a term is itself estimated, and
+// waits while that power is unknown.
 func Integral(f Flow) string { return "flow/" + string(f) }
 
 // Account says how a flow is made of counters, or, where none exists, that it
