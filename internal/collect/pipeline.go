@@ -165,14 +165,14 @@ func (c *Collector) publish(r reading.Reading, at time.Time, window time.Duratio
 	}
 	records := renewed(prev, &next, c.storageKept, now)
 	for _, rec := range records {
-		_, _ = c.cfg.Keep.Append(rec) // the store reports its own failures; the page and MQTT go on
 		switch rec.Tier {
 		case reading.TierStorage:
 			c.storageKept = now
 		case reading.TierPower:
-			c.renew(rec, now)
+			c.renew(rec, now) // first: who keeps it may want to know of the gap that it ends
 		case reading.TierInverters, reading.TierBatteries, reading.TierDaemon:
 		}
+		_, _ = c.cfg.Keep.Append(rec) // the store reports its own failures; the page and MQTT go on
 	}
 	if len(records) == 0 && prev != nil && prev.Quality == next.Quality && prev.Energy == next.Energy &&
 		prev.Today == next.Today { // which begins anew at midnight, though nothing is measured then

@@ -16,6 +16,7 @@ type house struct {
 	at       int64   // of the last input
 	// zeroSince is since when a gateway that is new to us gives only zeros.
 	zeroSince int64
+	credited  []credited // what was missed and counted since, the newest last
 
 	tick      uint64
 	day       day

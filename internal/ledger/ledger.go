@@ -9,16 +9,22 @@
 //
 //   - counter.go: what one counter gained since it was last believed; wraps
 //     are added back, everything else that does not fit is put on trial.
+//
 //   - trial.go: a level that was not believed is believed after five
 //     measurements over half a minute, and then counts nothing: the counter
 //     goes on from there (a new epoch). Should the old level come back, the
 //     false epoch is undone.
+//
 //   - flow.go: a flow goes on by the signed differences of its terms, and
 //     holds rather than fall. integrate.go: a flow without counters.
+//
 //   - marks.go: what a flow stood at on each quarter hour; "today" is the
 //     difference to the mark of local midnight. Every civil time zone has its
 //     midnight on a quarter hour, so changes of daylight saving time, of the
 //     zone and of the clock need no rule of their own.
+//
+//   - missed.go: what a flow without counters missed in a gap is counted once
+//     somebody else (the cloud) has told it.
 //
 // After a gap (the daemon was down) the difference counts if the hardware
 // could have done it. A gap of at most 12 hours over midnight is shared
@@ -178,10 +184,15 @@ func (l *Ledger) Save() error {
 	l.mu.Lock()
 	data, err := encode(l.houses)
 	l.mu.Unlock()
-	if err != nil {
-		return fmt.Errorf("saving ledger: %w", err)
+	return l.write(data, err)
+}
+
+// write replaces the state file with what was encoded.
+func (l *Ledger) write(data []byte, err error) error {
+	if err == nil {
+		err = atomicfile.Write(l.path, data, 0o600)
 	}
-	if err := atomicfile.Write(l.path, data, 0o600); err != nil {
+	if err != nil {
 		return fmt.Errorf("saving ledger: %w", err)
 	}
 	return nil

@@ -24,12 +24,13 @@ type houseState struct {
 	ZeroSince int64                  `json:"zero_since,omitempty"`
 	Counters  map[string]*counter    `json:"counters"`
 	Flows     map[reading.Flow]*flow `json:"flows"`
+	Credited  []credited             `json:"credited,omitempty"`
 }
 
 func encode(houses map[string]*house) ([]byte, error) {
 	s := state{Version: version, Gateways: map[string]houseState{}}
 	for name, h := range houses {
-		hs := houseState{Serial: h.serial, At: h.at, ZeroSince: h.zeroSince,
+		hs := houseState{Serial: h.serial, At: h.at, ZeroSince: h.zeroSince, Credited: h.credited,
 			Counters: map[string]*counter{}, Flows: map[reading.Flow]*flow{}}
 		for key, c := range h.counters {
 			if c.known() {
@@ -71,8 +72,8 @@ func decode(data []byte) (map[string]*house, error) {
 
 func (hs houseState) restore() (*house, error) {
 	h := newHouse()
-	h.serial, h.at, h.zeroSince = hs.Serial, hs.At, hs.ZeroSince
-	if !moment(hs.At) || !moment(hs.ZeroSince) {
+	h.serial, h.at, h.zeroSince, h.credited = hs.Serial, hs.At, hs.ZeroSince, hs.Credited
+	if !moment(hs.At) || !moment(hs.ZeroSince) || len(hs.Credited) > maxCredited {
 		return nil, fmt.Errorf("time %d: %w", hs.At, errState)
 	}
 	for name, c := range hs.Counters {
