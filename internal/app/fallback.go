@@ -96,7 +96,12 @@ func (s *site) past() (reading.Record, bool) {
 	if s.app.state.store == nil {
 		return reading.Record{}, false
 	}
-	return s.app.state.store.LastFrom(s.gateway, reading.TierPower, reading.Local)
+	rec, ok := s.app.state.store.LastFrom(s.gateway, reading.TierPower, reading.Local)
+	published := s.app.state.ledger.Published(s.gateway)
+	for _, f := range reading.Flows() { // what was held back the ledger has
+		*rec.Energy.At(f) = rec.Energy.At(f).Else(*published.At(f))
+	}
+	return rec, ok
 }
 
 // openFiller prepares to fill gaps of this site's history, where there is a
@@ -111,6 +116,7 @@ func (s *site) openFiller() {
 		Past:  s,
 		Known: s.known,
 		Keep:  s.keepMinute,
+		Count: s.missed,
 		Board: a.board,
 		Name:  "backfill/" + s.gateway,
 		Log:   a.opt.Log,

@@ -87,7 +87,7 @@ func (s *site) collectConfig() collect.Config {
 		Targets:      targets(a.cfg.Poll),
 		Client:       s.client,
 		Ledger:       a.state.ledger,
-		Keep:         a.state.store,
+		Keep:         kept{s},
 		Hub:          a.hub,
 		Board:        a.board,
 		Clock:        a.clock,

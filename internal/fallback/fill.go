@@ -40,13 +40,16 @@ type Past interface {
 }
 
 // FillConfig says for which gateway gaps are filled, and where from. All but
-// Log are needed.
+// Count and Log are needed.
 type FillConfig struct {
 	Path string // of the file that remembers open gaps
 	Past Past
 	// Known lists the minutes (Unix seconds) between two moments that have power.
 	Known func(ctx context.Context, from, to time.Time) (map[int64]bool, error)
 	Keep  func(Minute) error
+	// Count counts the energy of a gap that no hardware counted, once for each
+	// From, and returns when that is on disk; nil where nobody does.
+	Count func(Missed) (Credit, error)
 	Board *status.Board
 	Name  string // of the condition: "backfill"
 	Log   *slog.Logger
@@ -57,9 +60,11 @@ type Filler struct {
 	cfg   FillConfig
 	added chan struct{}
 
-	mu    sync.Mutex
-	gaps  []Gap // the newest first
-	dirty bool
+	mu      sync.Mutex
+	gaps    []Gap // the newest first
+	dirty   bool
+	counted []Credit  // since the start
+	held    time.Time // the newest measurement of which energies were left out
 }
 
 // NewFiller returns a Filler with the gaps of earlier runs. A damaged file is
@@ -86,6 +91,9 @@ func NewFiller(cfg FillConfig) (*Filler, error) {
 // Add notes a gap. It does not wait.
 func (f *Filler) Add(before, after Edge) {
 	f.mu.Lock()
+	for i := range f.counted {
+		f.counted[i].lift(&before)
+	}
 	f.gaps = slices.Insert(f.gaps, 0, Gap{Before: before, After: after})
 	f.gaps = f.gaps[:min(len(f.gaps), most)]
 	f.dirty = true
@@ -123,6 +131,10 @@ func (f *Filler) work(ctx context.Context) time.Time {
 			return next
 		}
 		now := time.Now()
+		if f.waits(&g, now) {
+			next = earlier(next, now.Add(time.Minute))
+			continue
+		}
 		if g.Next.IsZero() && g.length() > resolution {
 			g.Next = g.After.Time.Add(settled)
 		}

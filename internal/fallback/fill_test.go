@@ -24,6 +24,8 @@ type past struct {
 	asked []enlighten.Window
 	err   error
 	delay time.Duration
+	// charge is what a battery takes in a quarter hour; 0 = there is none
+	charge float64
 }
 
 func (p *past) Intervals(_ context.Context, w enlighten.Window) (enlighten.Span, error) {
@@ -34,9 +36,13 @@ func (p *past) Intervals(_ context.Context, w enlighten.Window) (enlighten.Span,
 	var all []enlighten.Interval
 	for at := w.From.Truncate(15 * time.Minute); at.Before(w.To); at = at.Add(15 * time.Minute) {
 		if end := at.Add(15 * time.Minute); !end.After(time.Now().Add(-p.delay)) {
-			all = append(all, enlighten.Interval{Start: at, End: end, Energy: reading.Energy{
+			in := enlighten.Interval{Start: at, End: end, Energy: reading.Energy{
 				ProductionWh: reading.Of(250), ConsumptionWh: reading.Of(100), ImportWh: reading.Of(0), ExportWh: reading.Of(150),
-			}})
+			}}
+			if p.charge > 0 {
+				in.Energy.ChargeWh = reading.Of(p.charge)
+			}
+			all = append(all, in)
 		}
 	}
 	return enlighten.Span{Window: w, Intervals: all}, nil

@@ -24,6 +24,7 @@ type Gap struct {
 	Tries  int       `json:"tries,omitempty"` // fetches that did not reach its end
 	Next   time.Time `json:"next,omitzero"`   // when to try again
 	Parts  []Part    `json:"parts,omitempty"` // what is fetched already, the newest first
+	Credit *Credit   `json:"credit,omitempty"`
 }
 
 func (g *Gap) length() time.Duration { return g.After.Time.Sub(g.Before.Time) }
@@ -88,15 +89,11 @@ func (g *Gap) mean() reading.Power {
 
 // filled fills a gap from the cloud's intervals. Its counters go from those
 // before the gap to those after it in the proportions of the intervals, so
-// that no total changes. Minutes of which the cloud knows nothing are left out.
+// that no total changes but those that nobody counted meanwhile. Minutes of which the cloud knows nothing are left out.
 // They come one by one: a year has half a million.
 func (g *Gap) filled() iter.Seq[Minute] {
 	return func(yield func(Minute) bool) {
-		minutes, intervals := g.minutes(), g.intervals()
-		shape := map[reading.Flow][]float64{}
-		for _, f := range reading.Flows() {
-			shape[f] = cumulate(weights(minutes, intervals, f))
-		}
+		minutes, intervals, shape := g.minutes(), g.intervals(), g.shape()
 		for i, at := range minutes {
 			in := intervalAt(intervals, at)
 			if in == nil {
@@ -108,6 +105,16 @@ func (g *Gap) filled() iter.Seq[Minute] {
 			}
 		}
 	}
+}
+
+// shape is how much of each flow lies before each minute.
+func (g *Gap) shape() map[reading.Flow][]float64 {
+	minutes, intervals := g.minutes(), g.intervals()
+	shape := map[reading.Flow][]float64{}
+	for _, f := range reading.Flows() {
+		shape[f] = cumulate(weights(minutes, intervals, f))
+	}
+	return shape
 }
 
 // powers are the minutes of a part without counters, which need the whole gap.
@@ -130,12 +137,13 @@ func (g *Gap) powers(p Part) iter.Seq[Minute] {
 // energyAt is what the counters stood at: in proportion to the shape, or even.
 func (g *Gap) energyAt(at time.Time, shape map[reading.Flow][]float64, i int) reading.Energy {
 	var e reading.Energy
+	end := g.end()
 	for _, f := range reading.Flows() {
 		share := at.Sub(g.Before.Time).Seconds() / g.length().Seconds()
 		if s := shape[f]; s != nil {
 			share = s[i]
 		}
-		*e.At(f) = between(*g.Before.Energy.At(f), *g.After.Energy.At(f), share)
+		*e.At(f) = between(*g.Before.Energy.At(f), *end.At(f), share)
 	}
 	return e
 }

@@ -17,6 +17,12 @@ func (f *Filler) fill(ctx context.Context, g *Gap) (bool, error) {
 	}
 	whole, err := f.fetch(ctx, g)
 	if whole && err == nil {
+		err = f.credit(g)
+	}
+	if whole && err == nil {
+		if err := f.write(ctx, g.awaited(), new(int)); err != nil {
+			return false, err
+		}
 		return f.finish(ctx, g, g.filled(), "enlighten")
 	}
 	if ctx.Err() == nil {
