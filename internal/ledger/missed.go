@@ -116,7 +116,7 @@ func (h *house) credit(m *Missed) (got reading.Energy) {
 		for j := range f.Terms {
 			t := &f.Terms[j]
 			if part := h.indexOf(t.flow); part >= 0 {
-				t.Seen += gains[part]
+				t.Seen, t.Stood = t.Seen+gains[part], t.Stood+gains[part]
 				gains[i] += t.Sign * gains[part]
 				*got.At(name) = reading.Of(gains[i])
 			}
