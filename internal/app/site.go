@@ -93,6 +93,7 @@ func (s *site) collectConfig() collect.Config {
 		Clock:        a.clock,
 		Past:         s.past,
 		Gap:          s.gap,
+		Awaited:      s.filler != nil,
 		TokenIssued:  func() time.Time { return s.keeper.Current().IssuedAt },
 		TokenComing:  s.keeper.Coming,
 		TokenDays:    s.tokenDays,

@@ -94,6 +94,8 @@ type Config struct {
 	// Gap is told the records before and after a stretch of time in which the
 	// gateway, or we, were away. It must not wait; may be nil.
 	Gap func(before, after reading.Record)
+	// Awaited says that what the ledger misses in a gap will be told it later.
+	Awaited bool
 	// Save is told that the ledger changed in a way worth writing down soon. It
 	// must not wait: a reading is on its way.
 	Save func()

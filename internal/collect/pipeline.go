@@ -51,6 +51,7 @@ func (s *session) emit(now time.Time) {
 		Time:     counted,
 		Counters: res.Counters,
 		Accounts: res.Accounts,
+		Awaited:  c.cfg.Awaited,
 	})
 	if out.Event && c.cfg.Save != nil {
 		c.cfg.Save()

@@ -45,6 +45,8 @@ type flow struct {
 	Coarse bool `json:"coarse,omitempty"`
 	// Waits says that the flow waits for the power that a term is integrated from.
 	Waits bool `json:"waits,omitempty"`
+	// Holes are the gaps of which the integrated part is awaited.
+	Holes []hole `json:"holes,omitempty"`
 
 	measured uint64 // the input that last had the power of an integrated flow
 	lost     bool   // it came too late to integrate over the time before

@@ -276,7 +276,7 @@ func (h *house) settle(accounts []reading.Account, out *Outcome, in Input, l *Le
 				h.note(in, string(a.Flow)+" power", verdict{reason: ReasonPower, value: w, limit: unknownMaxW}, out, l)
 				a.PowerW = reading.Value{}
 			}
-			f.settle(&a, h.at, h.tick)
+			f.settle(&a, h.at, h.tick, in.Awaited)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (p *power) to(w float64, at int64) float64 {
 }
 
 // settle goes on with the flow to a moment.
-func (f *flow) settle(a *reading.Account, at int64, tick uint64) {
+func (f *flow) settle(a *reading.Account, at int64, tick uint64, awaited bool) {
 	area, measured := f.integrate(a, at)
 	if len(f.Terms) == 0 {
 		if !measured {
@@ -48,7 +48,11 @@ func (f *flow) settle(a *reading.Account, at int64, tick uint64) {
 		f.moveTo(at, max(f.Published, f.Balance))
 		return
 	}
+	was, born := f.Balance, f.Born
 	counted := f.count(at, tick, a.Held)
+	if counted && born && awaited && f.lacked() {
+		f.open(at, f.Balance-was)
+	}
 	if counted {
 		f.adopt(at)
 	}
@@ -59,7 +63,7 @@ func (f *flow) settle(a *reading.Account, at int64, tick uint64) {
 	}
 	if counted {
 		f.Estimated = f.integral()
-		f.moveTo(at, max(f.Published, f.Balance))
+		f.moveTo(at, max(f.Published, f.Balance-f.ahead(at)))
 	}
 }
 

@@ -23,6 +23,8 @@
 //     midnight on a quarter hour, so changes of daylight saving time, of the
 //     zone and of the clock need no rule of their own.
 //
+//   - hole.go: a balance over a gap in which its integrated part is unknown.
+//
 //   - missed.go: what a flow without counters missed in a gap is counted once
 //     somebody else (the cloud) has told it.
 //
@@ -80,6 +82,9 @@ type Input struct {
 	Time     time.Time      // of the measurement, in our clock
 	Counters []reading.Counter
 	Accounts []reading.Account
+	// Awaited says that somebody will tell by Missed what a gap held. A balance
+	// then stands still at its end until the part that was integrated is known.
+	Awaited bool
 }
 
 // Outcome is what may be published of an Input.

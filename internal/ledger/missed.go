@@ -103,7 +103,7 @@ func (h *house) heard(m *Missed) bool {
 
 // credit counts what was missed and returns what each flow has of it.
 func (h *house) credit(m *Missed) (got reading.Energy) {
-	var gains [len(h.flows)]float64
+	var gains, ahead [len(h.flows)]float64
 	for i, f := range reading.Flows() {
 		if wh, ok := h.flows[i].lacks(m, f); ok {
 			gains[i] = wh
@@ -113,19 +113,32 @@ func (h *house) credit(m *Missed) (got reading.Energy) {
 	}
 	for i, name := range reading.Flows() {
 		f := &h.flows[i]
-		for j := range f.Terms {
-			t := &f.Terms[j]
-			if part := h.indexOf(t.flow); part >= 0 {
-				t.Seen, t.Stood = t.Seen+gains[part], t.Stood+gains[part]
-				gains[i] += t.Sign * gains[part]
-				*got.At(name) = reading.Of(gains[i])
-			}
+		if !f.integral() {
+			continue
+		}
+		gains[i] = h.join(f, &gains)
+		wh, shown := f.fill(m.To.UnixMilli())
+		*got.At(name) = reading.Of(gains[i])
+		if ahead[i] = wh; !shown {
+			*got.At(name) = reading.Of(gains[i] + wh)
 		}
 	}
 	for i, name := range reading.Flows() {
-		h.flows[i].gain(m, name, gains[i])
+		h.flows[i].gain(m, name, gains[i], ahead[i])
 	}
 	return got
+}
+
+// join gives a balance what its integrated terms gained, and returns it.
+func (h *house) join(f *flow, gains *[6]float64) (wh float64) {
+	for j := range f.Terms {
+		t := &f.Terms[j]
+		if part := h.indexOf(t.flow); part >= 0 {
+			t.Seen, t.Stood = t.Seen+gains[part], t.Stood+gains[part]
+			wh += t.Sign * gains[part]
+		}
+	}
+	return wh
 }
 
 // indexOf finds a flow; -1 for none.
@@ -150,13 +163,14 @@ func (f *flow) lacks(m *Missed, name reading.Flow) (float64, bool) {
 	return max(0, wh), wh <= energy(unknownMaxW, m.To.Sub(m.From).Milliseconds())
 }
 
-// gain goes on by wh that flowed in a time gone by. The marks of that time are
-// made anew, by when it flowed; those since then rise with what is published.
-func (f *flow) gain(m *Missed, name reading.Flow, wh float64) {
+// gain goes on by wh that flowed in a time gone by, and by what the balance was
+// ahead by. The marks of that time are made anew, by when it flowed; those since
+// then rise with what is published.
+func (f *flow) gain(m *Missed, name reading.Flow, wh, ahead float64) {
 	f.Balance += wh
-	lift := max(0, f.Balance-f.Published)
-	if wh == 0 {
-		lift = 0 // a balance that is ahead is published when it is counted
+	lift := 0.0
+	if wh != 0 || ahead != 0 { // else it is published when it is counted
+		lift = max(0, f.Balance-f.ahead(0)-f.Published)
 	}
 	f.Published += lift
 	from, to := m.From.UnixMilli(), m.To.UnixMilli()
@@ -166,12 +180,12 @@ func (f *flow) gain(m *Missed, name reading.Flow, wh float64) {
 		}
 	}
 	before, ok := m.Before.At(name).Get()
-	end := max(before, m.After.At(name).Or(before)+wh)
+	end := max(before, m.After.At(name).Or(before)+wh+ahead)
 	if !ok || !f.Born {
 		return
 	}
 	for q := max(from/quarter+1, to/quarter-maxMarks+1); q*quarter < to; q++ {
-		if k, seen := f.Marks.at(q * quarter); seen && !k.Rough && wh == 0 {
+		if k, seen := f.Marks.at(q * quarter); seen && !k.Rough && wh == 0 && ahead == 0 {
 			continue
 		}
 		share := m.Share(name, time.UnixMilli(q*quarter))

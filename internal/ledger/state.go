@@ -126,6 +126,11 @@ func (f *flow) valid() bool {
 			return false
 		}
 	}
+	for _, h := range f.Holes {
+		if !h.valid() {
+			return false
+		}
+	}
 	for _, t := range f.Terms {
 		if (t.Sign != 1 && t.Sign != -1) || !sane(t.Seen) || !sane(t.Stood) {
 			return false

@@ -41,7 +41,7 @@ func TestTheDayOfTheChangedClocksIsFilled(t *testing.T) {
 				is := b.sim.Truth(next)
 				time.Sleep(time.Until(next.Add(9 * time.Hour)))
 				b.start()
-				time.Sleep(6 * time.Hour) // what consumption was ahead by while the battery's part was unknown, it has waited for
+				time.Sleep(40 * time.Minute)
 				b.halt()
 
 				b.wholeDay(c.midnight, next)
