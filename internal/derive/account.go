@@ -1,6 +1,8 @@
 package derive
 
 import (
+	"time"
+
 	"envoyd/internal/answer"
 	"envoyd/internal/reading"
 )
@@ -115,7 +117,7 @@ func (v *view) ctProductionEnergy() ledgerPart {
 // inverterEnergy gives each inverter its own counter, so that one that is
 // taken down or swapped never makes the sum fall. They do not wrap.
 func (v *view) inverterEnergy() ledgerPart {
-	part := ledgerPart{accounts: []reading.Account{{Flow: reading.Production}}}
+	part := ledgerPart{accounts: []reading.Account{{Flow: reading.Production}}, asked: v.s.devices.at}
 	energy := energyOf(v.s)
 	for _, i := range installedInverters(v.s) {
 		wh, ok := energy[i.serial].Get()
@@ -135,8 +137,8 @@ func (v *view) inverterEnergy() ledgerPart {
 }
 
 // productionOf is a production flow of one counter.
-func productionOf(c reading.Counter, known bool) ledgerPart {
-	part := ledgerPart{accounts: []reading.Account{{Flow: reading.Production, Terms: []reading.Term{plus(c.Name)}}}}
+func productionOf(c reading.Counter, known bool, asked time.Time) ledgerPart {
+	part := ledgerPart{accounts: []reading.Account{{Flow: reading.Production, Terms: []reading.Term{plus(c.Name)}}}, asked: asked}
 	if known {
 		part.counters = []reading.Counter{c}
 	}
@@ -159,14 +161,14 @@ func (v *view) v1Energy() ledgerPart {
 	wh, ok := v.s.v1.is.LifetimeWh.Get()
 	return productionOf(reading.Counter{
 		Name: "v1/lifetime", Wh: wh, Time: v.s.v1.at, WrapWh: v.wrap(), MaxW: v.limit.production, BurstWh: v.report(v.limit.production),
-	}, ok)
+	}, ok, v.s.v1.at)
 }
 
 func (v *view) pdmEnergy() ledgerPart {
 	wh, ok := v.s.pdm.is.PCU.LifetimeWh.Get()
 	return productionOf(reading.Counter{
 		Name: "pdm/pcu/lifetime", Wh: wh, Time: v.s.pdm.at, WrapWh: v.wrap(), MaxW: v.limit.production, BurstWh: v.report(v.limit.production),
-	}, ok)
+	}, ok, v.s.pdm.at)
 }
 
 func (v *view) inverterSumEnergy() ledgerPart {
@@ -175,7 +177,7 @@ func (v *view) inverterSumEnergy() ledgerPart {
 	return productionOf(reading.Counter{
 		Name: "page/inverters/lifetime", Wh: wh, Time: v.time(item.Time.Time, v.s.production.at),
 		WrapWh: v.wrap(), MaxW: v.limit.production, BurstWh: v.report(v.limit.production),
-	}, ok)
+	}, ok, v.s.production.at)
 }
 
 func (v *view) pageEnergy() ledgerPart {
@@ -183,7 +185,7 @@ func (v *view) pageEnergy() ledgerPart {
 	wh, ok := page.LifetimeWh.Get()
 	part := productionOf(reading.Counter{
 		Name: "html/lifetime", Wh: wh, Time: v.s.page.at, StepWh: page.LifetimeStepWh, MaxW: v.limit.production,
-	}, ok)
+	}, ok, v.s.page.at)
 	// Power fills in between two steps of a counter of whole MWh.
 	part.accounts[0].PowerW = v.got(Production)
 	return part

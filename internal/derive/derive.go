@@ -53,7 +53,7 @@ func (p Plan) Derive(s *Snapshot, c Clock, now time.Time) Result {
 	v.derivePower()
 	result := v.ledger()
 	result.Reading = v.reading()
-	result.Counted = v.countedAt(result.Reading.Time)
+	result.Counted = v.countedAt(result.Reading.Time, result.Counted)
 	if result.Hold = nothingCounted(result); result.Hold {
 		v.refuse("lifetime energy", "every counter is 0, as after a restart", 0)
 	}
@@ -93,6 +93,9 @@ func (v *view) ledger() Result {
 			part := src.account(v)
 			r.Counters = append(r.Counters, part.counters...)
 			r.Accounts = append(r.Accounts, part.accounts...)
+			if part.asked.After(r.Counted) {
+				r.Counted = part.asked
+			}
 		}
 	}
 	return r

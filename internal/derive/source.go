@@ -31,6 +31,7 @@ type measured struct {
 type ledgerPart struct {
 	counters []reading.Counter
 	accounts []reading.Account
+	asked    time.Time // when, of counters that do not say when they counted
 }
 
 // view is one derivation: the answers, the plan, and what was derived so far.

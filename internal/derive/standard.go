@@ -75,16 +75,11 @@ func (v *view) reportInterval() time.Duration {
 }
 
 // countedAt is when the counters were asked last. A CT says so itself.
-func (v *view) countedAt(measured time.Time) time.Time {
-	if v.f.metered() && !measured.IsZero() {
+func (v *view) countedAt(measured, asked time.Time) time.Time {
+	if asked.Before(measured) || v.f.metered() && !measured.IsZero() {
 		return measured
 	}
-	for _, at := range []time.Time{v.s.v1.at, v.s.devices.at, v.s.production.at, v.s.pdm.at, v.s.inverters.at, v.s.page.at} {
-		if at.After(measured) {
-			measured = at
-		}
-	}
-	return measured
+	return asked
 }
 
 // pageProduction is all that firmware 3.7 tells.
