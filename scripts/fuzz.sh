@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes each parser of outside bytes for the time given (default 10m), two at a
+# Fuzzes each parser of outside bytes for the time given (default 10m), three at a
 # time, so that `make test` can afford it. A finding is printed; what it was
 # found with is kept by go test under the package's testdata/fuzz.
 set -euo pipefail
@@ -28,4 +28,4 @@ export -f one ended
 
 grep -rEl --include='*_test.go' '^func Fuzz' internal cmd | xargs -n1 dirname | sort -u | while read -r dir; do
   go test "./$dir" -list '^Fuzz' | grep '^Fuzz' | sed "s|^|$dir |"
-done | xargs -P 2 -L 1 bash -c 'one "$0" "$1"'
+done | xargs -P 3 -L 1 bash -c 'one "$0" "$1"'
