@@ -17,7 +17,7 @@ one() { # package, target
   local log
   log=$(mktemp)
   echo "fuzz: $1 $2 for $time"
-  if ! go test "./$1" -run '^$' -fuzz "^$2\$" -fuzztime "$time" -parallel 1 >"$log" 2>&1 </dev/null && ! ended "$log"; then
+  if ! go test "./$1" -run '^$' -fuzz "^$2\$" -fuzztime "$time" -fuzzminimizetime 1s -parallel 1 >"$log" 2>&1 </dev/null && ! ended "$log"; then
     cat "$log"
     rm -f "$log"
     return 1
