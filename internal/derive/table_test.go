@@ -16,7 +16,7 @@ import (
 // what `make golden` shows. TestGoldenReadings compares all of it.
 func TestPrintGolden(t *testing.T) {
 	if !testing.Verbose() {
-		t.Skip("skipped: prints only with -v")
+		return
 	}
 	dir := capturesDir(t)
 	fmt.Printf("%-38s %9s %9s %9s %9s %12s %4s %4s  %s\n", "gateway",

@@ -140,7 +140,7 @@ func pack(t *testing.T, list ...forgery) [][]byte {
 func TestForgerForANamespace(t *testing.T) {
 	fields := strings.Fields(os.Getenv("FORGE"))
 	if !netnstest.Inside() || len(fields) != 3 {
-		t.Skip("only for other tests")
+		return // started as a test of its own
 	}
 	defer forge(t, netnstest.Link, pack(t, claim(fields[0], fields[1], fields[2]))...)()
 	fmt.Println("listening")

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // TestSpeaker is no test but a program that the next one starts.
 func TestSpeaker(t *testing.T) {
 	if !netnstest.Inside() {
-		t.Skip("only for other tests")
+		return // started as a test of its own
 	}
 	l, err := net.Listen("tcp", ":7777")
 	if err != nil {

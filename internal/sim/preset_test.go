@@ -23,7 +23,7 @@ func TestModernPresetsAgreeWithThemselves(t *testing.T) {
 			t.Parallel()
 			c := start(t, sim.Config{Preset: p, Home: noon()})
 			if !c.sim.Identity().Tokens() {
-				t.Skip("no tokens on this firmware")
+				return // TestOldFirmwareServesPlainHTTP asks those without tokens
 			}
 			if m := c.meters(); len(m) > 0 {
 				checkMeters(t, c, m)

@@ -22,7 +22,7 @@ import (
 func TestGatewayForANamespace(t *testing.T) {
 	list := strings.Fields(os.Getenv("GATEWAYS"))
 	if !netnstest.Inside() || len(list) == 0 {
-		t.Skip("only for other tests")
+		return // started as a test of its own
 	}
 	var all []*sim.Sim
 	for _, g := range list {
@@ -54,7 +54,7 @@ func TestGatewayForANamespace(t *testing.T) {
 func TestDoorForANamespace(t *testing.T) {
 	port := os.Getenv("DOOR")
 	if !netnstest.Inside() || port == "" {
-		t.Skip("only for other tests")
+		return // started as a test of its own
 	}
 	l, err := net.Listen("tcp", ":"+port)
 	if err != nil {
